@@ -1,0 +1,147 @@
+"""The envelope: how an event stands in the log.
+
+A CloudEvents 1.0 envelope in structured mode (https://cloudevents.io), with the extensions
+``position``, ``prevhash`` and ``actor``, and ``requestkey`` and ``requesthash`` for idempotency. Its
+JSON bytes are what is hashed: they are written once and never rendered again.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+
+from events.limits import MAX_ACTOR_CHARACTERS, MAX_REQUEST_KEY_CHARACTERS
+from events.model import Event, LogOpened, PromptArchived, PromptRestored, PromptSaved
+
+TYPE_PREFIX = "promptcast."
+_Hash = Annotated[str, StringConstraints(min_length=64, max_length=64)]
+_TIME = r"^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z$"
+"""Newer Pythons read an hour 24, older ones do not; every reader must come to the same."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """An idempotency key, whose (the actor's), and the hash of the request that first used it."""
+
+    actor: str
+    key: str
+    hash: str
+
+
+class Envelope(BaseModel):
+    """What every event carries. Unknown extensions are allowed, as CloudEvents asks."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    source: str
+    subject: str
+    time: Annotated[str, StringConstraints(pattern=_TIME)]
+    position: Annotated[int, Field(ge=1)]
+    prevhash: _Hash
+    actor: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ACTOR_CHARACTERS)]
+    requestkey: Annotated[str, StringConstraints(max_length=MAX_REQUEST_KEY_CHARACTERS)] | None = (
+        None
+    )
+    requesthash: _Hash | None = None
+    data: Event
+
+    @property
+    def request(self) -> RequestKey | None:
+        """The idempotency key of the request that made this event, if it had one."""
+        if self.requestkey is None or self.requesthash is None:
+            return None
+        return RequestKey(self.actor, self.requestkey, self.requesthash)
+
+
+class _Opened(Envelope):
+    type: Literal["promptcast.LogOpened.v1"]
+    data: LogOpened
+
+
+class _Saved(Envelope):
+    type: Literal["promptcast.PromptSaved.v1"]
+    data: PromptSaved
+
+
+class _Restored(Envelope):
+    type: Literal["promptcast.PromptRestored.v1"]
+    data: PromptRestored
+
+
+class _Archived(Envelope):
+    type: Literal["promptcast.PromptArchived.v1"]
+    data: PromptArchived
+
+
+ENVELOPE: TypeAdapter[_Opened | _Saved | _Restored | _Archived] = TypeAdapter(
+    Annotated[_Opened | _Saved | _Restored | _Archived, Field(discriminator="type")]
+)
+"""Parses the bytes of any event of a present schema version."""
+
+TYPES: dict[type, str] = {
+    LogOpened: "promptcast.LogOpened.v1",
+    PromptSaved: "promptcast.PromptSaved.v1",
+    PromptRestored: "promptcast.PromptRestored.v1",
+    PromptArchived: "promptcast.PromptArchived.v1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a writer adds to an event: everything that is not decided but observed."""
+
+    id: str
+    source: str
+    time_us: int
+    actor: str
+    request: RequestKey | None = None
+
+
+def render(event: Event, stamp: Stamp, position: int, prevhash: str) -> bytes:
+    """The envelope's JSON bytes for ``event`` at ``position``, after the event hashed ``prevhash``."""
+    fields: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": stamp.id,
+        "source": stamp.source,
+        "type": TYPES[type(event)],
+        "subject": subject(event),
+        "time": rfc3339(stamp.time_us),
+        "datacontenttype": "application/json",
+        "position": position,
+        "prevhash": prevhash,
+        "actor": stamp.actor,
+    }
+    if stamp.request:
+        fields |= {"requestkey": stamp.request.key, "requesthash": stamp.request.hash}
+    fields["data"] = event.model_dump(exclude_defaults=True)
+    if not isinstance(event, LogOpened):
+        fields["data"]["branch"] = event.branch
+    return json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def subject(event: Event) -> str:
+    """CloudEvents' ``subject``: the prompt, or ``log`` for what concerns the log itself."""
+    return "log" if isinstance(event, LogOpened) else event.prompt
+
+
+def digest(data: bytes) -> str:
+    """The hash of an event: SHA-256 (hex) of exactly its stored bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def rfc3339(time_us: int) -> str:
+    """Microseconds since the epoch as RFC 3339 UTC with six digits."""
+    moment = _EPOCH + time_us * _MICROSECOND
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def microseconds(time: str) -> int:
+    """The inverse of :func:`rfc3339`. Raises ``ValueError`` when it names no moment."""
+    return (datetime.fromisoformat(time) - _EPOCH) // _MICROSECOND

@@ -1,0 +1,95 @@
+"""The log's two ports: appending and reading (:class:`EventLog`), and being told (:class:`Feed`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from events.chain import Entry, Head
+from events.clock import ServerClock
+from events.limits import MAX_READ_BYTES
+
+READ_COUNT = 256
+"""Entries a read asks for: enough to make the round trip cheap, and the script short (a server
+serves nobody else meanwhile)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a writer appends: the event's bytes, their hash, its id, and perhaps a signature."""
+
+    id: str
+    event: bytes
+    hash: str
+    kid: str = ""
+    sig: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """The log's head as stored, the hash field at one position asked about, and the server's time.
+
+    ``head_stored`` is the raw hash field; ``stored_at`` is None when no entry is at that position.
+    ``now`` is µs since the epoch; ``exists`` tells an empty log from a missing one.
+    """
+
+    exists: bool
+    head_position: int
+    head_stored: str
+    stored_at: str | None
+    now: int
+
+
+class EventLog(Protocol):
+    """An append-only log with gapless positions.
+
+    Every method raises :class:`~events.errors.LogUnavailable` when the log is not reached in time.
+    """
+
+    clock: ServerClock
+    """The log's own time, as far as this process can tell."""
+
+    async def append(self, draft: Draft, after: Head, seconds: float) -> int:
+        """Append ``draft`` at ``after.position + 1`` and return the log's time there, in µs.
+
+        It lands within ``seconds`` or never, and at most once, whatever happens to the reply.
+        Raises ``Conflict`` when the head is not ``after``, ``AppendExpired`` when it reached the
+        log too late, ``NotDurable`` when the server refuses writes, ``OutcomeUnknown`` when the
+        reply was lost and it cannot be shown whether it landed.
+        """
+        ...
+
+    async def pulse(self, position: int = 0) -> Pulse:
+        """The head, and the hash field stored at ``position``; ships no event."""
+        ...
+
+    async def read(
+        self, after: int, count: int = READ_COUNT, max_bytes: int = MAX_READ_BYTES
+    ) -> Sequence[Entry]:
+        """Entries behind position ``after`` in order: at most ``count``, and ``max_bytes`` in all.
+
+        A single entry larger than ``max_bytes`` comes alone. Empty at the end of the log.
+        """
+        ...
+
+
+class Feed(Protocol):
+    """Delivery of entries as they are appended, to one follower."""
+
+    async def open(self, position: int) -> None:
+        """Deliver what comes behind ``position`` from now on; again after any error."""
+        ...
+
+    async def next(self) -> Sequence[Entry]:
+        """The next entries, waiting a bounded while for them; empty when none came."""
+        ...
+
+    async def done(self, entries: Sequence[Entry], report: bytes) -> None:
+        """Acknowledge ``entries`` and publish ``report``, in one write.
+
+        Both are on their way when it returns; if they fail, it raises or the next :meth:`next` does.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connection. ``open`` may be called again."""
+        ...

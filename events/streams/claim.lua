@@ -1,0 +1,7 @@
+-- Take or renew the claim on a replica id.
+-- KEYS: claim   ARGV: instance, time to live (ms)
+-- -> {instance that holds it now, ms that it still holds}
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return {holder, redis.call('PTTL', KEYS[1])} end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return {ARGV[1], tonumber(ARGV[2])}

@@ -1,0 +1,18 @@
+-- The head, and what is stored at one position: ids and hashes only, never an event.
+-- KEYS: log   ARGV: position
+-- -> {exists, now (us), head id, head's stored hash, found at the position, its stored hash}
+local function stored(entry)
+  for i = 1, #entry[2], 2 do
+    if entry[2][i] == 'hash' then return entry[2][i + 1] end
+  end
+  return ''
+end
+local time = redis.call('TIME')
+local at = string.format('%.0f', time[1] * 1000000 + time[2])
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+if not last then return {redis.call('EXISTS', KEYS[1]), at, '0-0', '', 0, ''} end
+local id = ARGV[1] .. '-0'
+if id == last[1] then return {1, at, id, stored(last), 1, stored(last)} end
+local known = redis.call('XRANGE', KEYS[1], id, id)[1]
+if known then return {1, at, last[1], stored(last), 1, stored(known)} end
+return {1, at, last[1], stored(last), 0, ''}
