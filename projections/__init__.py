@@ -1,0 +1,1 @@
+"""Projections: state folded from the log, and the follower that keeps it true. Imports events only."""

@@ -1,0 +1,298 @@
+"""The follower: keeps a projection true to a log.
+
+One path, whatever happened before: check that the log still is the one that was followed, catch up by
+reading, then be fed. It is walked at the start and after every error, so correctness never depends on
+what a broken connection may have swallowed. Entries are applied first and acknowledged after.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from events.chain import STRAY_FROM, Chain, Entry, Head, Outcome, Recorded, read
+from events.errors import (
+    ClaimError,
+    LogDiverged,
+    LogError,
+    LogForked,
+    LogMissing,
+    LogShorter,
+)
+from events.log import EventLog, Feed, Pulse
+from projections.applying import Applied, Read
+from projections.reading import ReadAhead
+
+
+class Observer(Protocol):
+    """Told of what happens; keeps metrics and logs out of the follower."""
+
+    def applied(self, outcomes: Sequence[Outcome], lag_us: int | None) -> None:
+        """Entries were folded; ``lag_us`` is the last one's, None while replaying."""
+        ...
+
+    def reached(self, pulse: Pulse, position: int) -> None:
+        """The log was reached and its head looked at."""
+        ...
+
+    def lost(self, error: LogError) -> None:
+        """The log was not reached, or is not the one that we know."""
+        ...
+
+    def changed(self, state: str, reason: str) -> None:
+        """The follower's state is another one now."""
+        ...
+
+    def crashed(self, error: Exception) -> None:
+        """A bug: the follower goes on by its recovery path, but somebody should hear of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast things go. Seconds."""
+
+    beat: float = 1.0
+    backoff: float = 0.02
+    backoff_most: float = 1.0
+    stale_after: float = 5.0
+    rebuild_after: float | None = 60.0
+    """How long a log that is another one is waited upon before it is believed; None: for ever."""
+
+
+class _MissedWakeUp(LogError):
+    """The log has grown, and the feed was silent about it for a whole beat."""
+
+
+async def _nothing() -> None:
+    return None
+
+
+def _longest(_least: float, most: float) -> float:
+    return most
+
+
+@dataclass(slots=True)
+class Follower:
+    """Keeps ``applied`` true to ``log``; ``report`` is published with each acknowledgement, and
+    ``beat`` is called with every heartbeat that reached the log."""
+
+    log: EventLog
+    feed: Feed
+    applied: Applied
+    observer: Observer
+    report: Callable[[], bytes] = bytes
+    beat: Callable[[], Awaitable[None]] = _nothing
+    pace: Pace = Pace()
+    jitter: Callable[[float, float], float] = _longest
+    """A number between two, such as ``random.uniform``: a fleet must not come back all at once."""
+    state: str = "starting"
+    head_position: int = 0
+    lag_us: int | None = None
+    """From append to applied, of the last event that was followed (not replayed)."""
+    last_reload_at: int | None = None
+    """Server time in µs."""
+    remembered: Chain | None = None
+    """The log that this machine knew, while nothing of it is held here: no other is followed."""
+    _clock: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
+    _live_from: int | None = None
+    _reached_at: float | None = None
+    _diverged_since: float | None = None
+    _trouble: str | None = None
+
+    @property
+    def position(self) -> int:
+        """The applied position."""
+        return self.applied.position
+
+    def stale_seconds(self) -> float | None:
+        """For how long the log was not reached, once that is longer than the limit."""
+        if self._reached_at is None:
+            return None
+        silent = self._clock() - self._reached_at
+        return silent if silent > self.pace.stale_after else None
+
+    def resume(self, chain: Chain, silent: float | None = None) -> None:
+        """Start from a kept state: at ``chain``, and as if last told ``silent`` seconds ago."""
+        self.applied.chain = chain
+        if silent is not None:
+            self._reached_at = self._clock() - max(silent, self.pace.stale_after)
+            self._set_state("stale", f"a kept state of {silent:.0f} s ago")
+
+    def distrust(self, error: LogDiverged) -> None:
+        """The log is not the one that it should be, even if nothing of it was followed here yet."""
+        self._diverged_since = self._diverged_since or self._clock()
+        self._set_state("diverged", str(error))
+
+    async def run(self) -> None:
+        """Follow until cancelled. Raises only a :class:`~events.errors.ClaimError`."""
+        try:
+            await self._run()
+        finally:
+            await self.feed.close()
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self.catch_up()
+                await self.feed.open(self.position)
+                await self.beat()
+                failures = 0
+                await self._follow()
+            except ClaimError:
+                raise
+            except LogError as error:
+                self._failed(error)
+                await self._live_with(error)
+            except Exception as error:  # noqa: BLE001  told, and recovered from like any error
+                self.observer.crashed(error)
+            failures += 1
+            await asyncio.sleep(self._backoff(failures))
+
+    async def catch_up(self) -> None:
+        """Check that the log is ours, and apply all that it holds. Raises any ``LogError``."""
+        pulse = await self.look()
+        if self._live_from is None:
+            self._live_from = pulse.now
+        if self.position < self.head_position and self._diverged_since is None:
+            self._set_state("catching_up", f"from {self.position} to {self.head_position}")
+        async with ReadAhead(self.log) as ahead:
+            while entries := await ahead.behind(self.position):
+                await self.take(entries)
+        self.applied.settle()
+        self._trouble = self._diverged_since = None
+        self._set_state("current", f"at position {self.position}")
+
+    def advance(self, entries: Sequence[Entry]) -> None:
+        """Apply ``entries``; for a writer that has just appended them, too. See ``Applied.read``."""
+        self._tell(self._apply(self.applied.read(entries), entries))
+
+    def _apply(self, what: Read, entries: Sequence[Entry]) -> list[Outcome]:
+        outcomes = self.applied.take(what)
+        if outcomes:
+            now, at = self.log.clock.now(), entries[-1].at
+            followed = self._live_from is not None and at >= self._live_from
+            self.lag_us = max(0, now - at) if followed else None
+            self.last_reload_at = now if followed else self.last_reload_at
+            self.head_position = max(self.head_position, self.position)
+        return outcomes
+
+    def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        if outcomes:
+            self.observer.applied(outcomes, self.lag_us)
+
+    async def _follow(self) -> None:
+        tasks = [asyncio.create_task(work) for work in (self._be_fed(), self._beat())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            await self.feed.close()
+        raise next(error for error in ended if isinstance(error, Exception))
+
+    async def _be_fed(self) -> None:
+        while True:
+            entries = await self.feed.next()
+            if entries:
+                outcomes = await self._taken(entries)
+                try:
+                    await asyncio.sleep(0)  # who waits for these goes first, then the report …
+                    await self.feed.done(entries, self.report())
+                finally:
+                    self._tell(outcomes)  # … and metrics and log lines hold nobody up
+
+    async def take(self, entries: Sequence[Entry]) -> None:
+        """Apply; but where the chain breaks, first make sure that it is not ours that is wrong."""
+        self._tell(await self._taken(entries))
+
+    async def _taken(self, entries: Sequence[Entry]) -> list[Outcome]:
+        what = self.applied.read(entries)
+        if what.breaks_chain:
+            await self.look()
+            what = self.applied.read(entries)  # a writer may have advanced meanwhile
+        return self._apply(what, entries)
+
+    async def _beat(self) -> None:
+        head_before = 0
+        while True:
+            await asyncio.sleep(self.pace.beat)
+            if self.position < head_before:
+                raise _MissedWakeUp(f"the feed was silent about position {head_before}")
+            head_before = (await self.look()).head_position
+            await self.beat()
+
+    async def look(self) -> Pulse:
+        """Look at the log; raises the ``LogDiverged`` that fits when it is not the one we know."""
+        known = (self.remembered or self.applied.chain).head
+        pulse = await self.log.pulse(known.position)
+        self._reached_at = self._clock()
+        if pulse.head_position < STRAY_FROM:
+            self.head_position = max(pulse.head_position, self.position)
+        self.observer.reached(pulse, self.position)
+        _check(pulse, known)
+        self.remembered = None
+        return pulse
+
+    def _failed(self, error: LogError) -> None:
+        if isinstance(error, LogMissing) and not self.position and not self.remembered:
+            return  # nothing was there before: the log is only not opened yet
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            self.observer.lost(error)
+        if isinstance(error, LogDiverged):
+            self.distrust(error)
+        elif self.stale_seconds() is not None and self._diverged_since is None:
+            self._set_state("stale", str(error))
+
+    async def _live_with(self, error: LogError) -> None:
+        """While the log is another one: keep reporting, and follow it once it was there for long."""
+        if not isinstance(error, LogDiverged) or self._diverged_since is None:
+            return
+        await self._beat_anyway()
+        patience = self.pace.rebuild_after
+        if patience is None or not isinstance(error, LogForked | LogShorter):
+            return
+        if self._clock() - self._diverged_since >= patience and await self._opens():
+            self.applied.rebuild()
+
+    async def _beat_anyway(self) -> None:
+        try:
+            await self.beat()
+        except LogError:
+            pass  # the next round meets it again
+        except ClaimError:
+            raise
+        except Exception as error:  # noqa: BLE001  told, and recovered from like any error
+            self.observer.crashed(error)
+
+    async def _opens(self) -> bool:
+        """Whether the log begins as a log should."""
+        try:
+            first = await self.log.read(0, count=1)
+            return bool(first) and isinstance(
+                read(Chain(signed=self.applied.chain.signed), first[0], self.applied.keys)[1],
+                Recorded,
+            )
+        except LogError:
+            return False
+
+    def _backoff(self, failures: int) -> float:
+        most = min(self.pace.backoff * 2 ** min(failures, 10), self.pace.backoff_most)
+        return self.jitter(most / 2, most)
+
+    def _set_state(self, state: str, reason: str) -> None:
+        if state != self.state:
+            self.state = state
+            self.observer.changed(state, reason)
+
+
+def _check(pulse: Pulse, known: Head) -> None:
+    if not pulse.exists:
+        raise LogMissing(known.position)
+    if pulse.head_position < known.position:
+        raise LogShorter(pulse.head_position, known.position)
+    if known.position and pulse.stored_at != known.stored:
+        raise LogForked(known.position)
