@@ -1,0 +1,1 @@
+"""The admin service: the edit API, and who has what."""

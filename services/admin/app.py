@@ -1,0 +1,56 @@
+"""The admin service's application: what it is made of."""
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from services.admin.auth import AdminKey
+from services.admin.body import MAX_BODY_BYTES
+from services.admin.boundary import boundary, stamp
+from services.admin.context import COMPARING, CORE, REGISTRY, SETTINGS, WATCHERS
+from services.admin.endpoint import mount
+from services.admin.port import Core
+from services.admin.routes import routes
+from services.admin.watchers import Watchers
+from services.metrics import AdminMetrics
+from services.settings import Settings
+
+KEEPALIVE_SECONDS: Final = 75.0
+"""For connections that ask nothing; longer than load balancers keep theirs, so that they close."""
+
+
+def build_app(
+    core: Core, settings: Settings, metrics: AdminMetrics, registry: CollectorRegistry
+) -> web.Application:
+    """The application over its parts, which somebody else starts and stops.
+
+    Raises ``ValueError`` without an admin key in the settings.
+    """
+    if settings.admin_key is None:
+        raise ValueError("the admin service needs a key")
+    app = web.Application(middlewares=[boundary], client_max_size=MAX_BODY_BYTES)
+    app[CORE], app[SETTINGS], app[REGISTRY] = core, settings, registry
+    app[WATCHERS] = Watchers(metrics.sse_clients)
+    app[COMPARING] = asyncio.Lock()
+    app.on_response_prepare.append(stamp)
+    app.on_shutdown.append(leave)
+    mount(app, routes(), AdminKey(settings.admin_key.get_secret_value()))
+    return app
+
+
+async def leave(app: web.Application) -> None:
+    """Fail readiness and end the streams of updates; the rest is answered. May be called early."""
+    app[WATCHERS].closing.set()
+
+
+def make_runner(app: web.Application, *, shutdown_seconds: float = 5.0) -> web.AppRunner:
+    """A runner that lets a change under way finish, even if its client has left."""
+    return web.AppRunner(
+        app,
+        access_log=None,
+        handler_cancellation=False,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        shutdown_timeout=shutdown_seconds,
+    )

@@ -1,0 +1,97 @@
+"""``GET /api/v1/events``: the log as stored.
+
+An event's bytes go out untouched inside of the page's JSON, so that whoever reads them can check
+their hash; what is no JSON (somebody wrote poison into the stream) goes out in base64 beside it.
+"""
+
+import asyncio
+import base64
+import json
+from typing import Any
+
+from aiohttp import web
+from pydantic_core import from_json
+
+from events.chain import Entry
+from events.envelope import rfc3339
+from services.admin.context import CORE
+from services.admin.endpoint import READS_LOG, Answer, Endpoint
+from services.admin.log_bodies import LogPage
+from services.admin.params import PAGE, integer
+
+MOST = 1_000
+MAX_RAW_BYTES = 16 * 1024 * 1024
+"""Of one entry; a page as a whole is bounded by what the log gives at once (4 MiB)."""
+_AT_ONCE = 256 * 1024
+"""Bytes that are worked on until others get their turn."""
+CURSOR = integer(
+    "cursor", "The position behind which to begin.", lowest=0, highest=2**53 - 1, default=0
+)
+LIMIT = integer("limit", "How many entries at most.", lowest=1, highest=MOST, default=PAGE)
+
+
+async def list_events(request: web.Request) -> web.Response:
+    """A page of the log, oldest first; ``next`` is null at its end."""
+    core, cursor, limit = request.app[CORE], CURSOR.of(request), LIMIT.of(request)
+    entries = await core.events(cursor, limit)
+    items: list[bytes] = []
+    worked = 0
+    for entry in entries:
+        items.append(item(entry))
+        worked += len(entry.event)
+        if worked > _AT_ONCE:
+            worked = 0
+            await asyncio.sleep(0)
+    last = entries[-1].position if entries else cursor
+    more = len(entries) == limit or (bool(entries) and last < core.head_position)
+    end = json.dumps(last if more else None).encode()
+    body = b'{"items":[' + b",".join(items) + b'],"next":' + end + b"}"
+    return web.Response(body=body, content_type="application/json", charset="utf-8")
+
+
+def item(entry: Entry) -> bytes:
+    """One entry as JSON."""
+    fields: dict[str, Any] = {
+        "position": entry.position,
+        "hash": entry.hash,
+        "at": _moment(entry.at),
+        "size": len(entry.event),
+    }
+    beside: dict[str, Any] = {"kid": entry.kid, "sig": entry.sig, "foreign": entry.foreign}
+    fields.update({name: value for name, value in beside.items() if value})
+    event = b"null"
+    if len(entry.event) <= MAX_RAW_BYTES:
+        if _is_object(entry.event):
+            event = entry.event
+        else:
+            fields["raw"] = base64.b64encode(entry.event).decode()
+    return json.dumps(fields).encode()[:-1] + b',"event":' + event + b"}"
+
+
+def _is_object(data: bytes) -> bool:
+    try:
+        return isinstance(from_json(data, allow_inf_nan=False, cache_strings=False), dict)
+    except ValueError:
+        return False
+
+
+def _moment(at: int) -> str | None:
+    try:
+        return rfc3339(at)
+    except OverflowError:  # anybody may write anything there
+        return None
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/api/v1/events",
+        handler=list_events,
+        name="listEvents",
+        tag="Log",
+        summary="The log as stored, oldest first",
+        params=(CURSOR, LIMIT),
+        answers=(Answer(200, "A page of the log.", LogPage),),
+        problems=("invalid", *READS_LOG),
+    ),
+)
