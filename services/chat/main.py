@@ -1,0 +1,207 @@
+"""The composition root of a chat replica: what it is built of, and how it comes and goes."""
+
+import asyncio
+import random
+import secrets
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from events.errors import ClaimError, LogError
+from events.streams.feeds import GroupFeed
+from events.streams.keys import Keys
+from events.streams.link import Link, connector
+from events.streams.log import RedisLog
+from events.streams.shelf import Shelf
+from projections.applying import Applied
+from projections.follower import Follower, Pace
+from projections.held import Held
+from projections.live import Live, fold
+from services.chat.app import DRAIN, UPSTREAM, build_app, make_runner
+from services.chat.last_good import LastGood
+from services.chat.member import Member, ReplicaObserver
+from services.chat.sdk import UpstreamOptions
+from services.chat.start import from_snapshot
+from services.chat.upstream import Upstream
+from services.listening import listen, listen_shared
+from services.membership import Membership
+from services.metrics import ReplicaMetrics
+from services.owned import Owned, first_of
+from services.settings import Settings
+
+FORGET_EVERY = 60
+"""Heartbeats between two clean-ups of label sets."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything that one replica is made of."""
+
+    settings: Settings
+    member: Member
+    follower: Follower
+    membership: Membership
+    shelf: Shelf
+    last_good: LastGood
+    log: RedisLog
+    metrics: ReplicaMetrics
+    app: web.Application
+    beats: int = 0
+
+    async def beat(self) -> None:
+        """One heartbeat: the claim, the report, and now and then a clean-up."""
+        await self.membership.beat(self.member.heartbeat())
+        await self.last_good.keep(self.follower.applied.chain, self.member.held.state)
+        self.beats += 1
+        if self.beats % FORGET_EVERY == 0:
+            live = self.member.prompts()
+            self.metrics.forget({name: each.version for name, each in live.items()})
+
+    async def join(self) -> None:
+        """Claim the replica id, start from a snapshot if there is one, and follow until cancelled."""
+        await self._claim()
+        self.member.started_at = self.log.clock.now()
+        if not self.follower.position:
+            await self._start_from_snapshot()
+        await self.follower.run()
+
+    async def _start_from_snapshot(self) -> None:
+        found = await from_snapshot(
+            self.shelf, self.log, self.settings.key_ring(), self.settings.prompts
+        )
+        if found:
+            chain, self.member.held.state = found
+            self.follower.resume(chain)
+            structlog.get_logger().info("snapshot_used", position=chain.head.position)
+
+    async def _claim(self) -> None:
+        while True:
+            try:
+                await self.membership.claim()
+                return
+            except LogError as error:
+                structlog.get_logger().warning("log_lost", error=str(error))
+                self._serve_last_good()
+                await asyncio.sleep(0.5)
+
+    def _serve_last_good(self) -> None:
+        """Redis is down at the start: serve what is kept on disk, marked stale."""
+        found = None if self.follower.position else self.last_good.recall()
+        if found:
+            chain, self.member.held.state, silent = found
+            self.follower.resume(chain, silent)
+            structlog.get_logger().warning("last_good_served", position=chain.head.position)
+
+    async def leave(self) -> None:
+        """Say good-bye, if Redis can be reached; close what is open."""
+        try:
+            await self.membership.leave(self.member.last_word())
+        except LogError as error:
+            structlog.get_logger().warning("left_silently", error=str(error))
+        await self.follower.feed.close()
+        await self.membership.link.close()
+        await self.shelf.link.close()
+        await self.log.close()
+
+
+def build(settings: Settings, registry: CollectorRegistry) -> Parts:
+    """The replica's parts, wired; nothing is connected or started."""
+    connect, keys = connector(settings.redis_url), Keys(settings.namespace)
+    log, ring = RedisLog.over(connect, keys), settings.key_ring()
+    instance = secrets.token_hex(8)
+    empty = Live(settings.prompts)
+    held = Held(empty, empty, fold)
+    metrics = ReplicaMetrics(registry)
+    member = Member(settings.replica_id, instance, held)
+    observer = ReplicaObserver(
+        held, metrics, lambda: log.clock.offset_seconds, lambda: follower.position
+    )
+    feed = GroupFeed(Link(connect), keys, settings.replica_id, instance)
+    follower = Follower(
+        log,
+        feed,
+        Applied(held, ring),
+        observer,
+        report=member.acknowledgement,
+        beat=lambda: parts.beat(),  # noqa: PLW0108  the parts are made below
+        pace=Pace(stale_after=settings.stale_after),
+        jitter=random.uniform,
+    )
+    member.follower = follower
+    parts = Parts(
+        settings=settings,
+        member=member,
+        follower=follower,
+        membership=Membership(Link(connect), keys, settings.replica_id, instance),
+        shelf=Shelf(Link(connect), keys),
+        last_good=LastGood(_last_good_path(settings), ring, settings.prompts),
+        log=log,
+        metrics=metrics,
+        app=build_app(member, settings, metrics, registry, Upstream(UpstreamOptions.of(settings))),
+    )
+    return parts
+
+
+def _last_good_path(settings: Settings) -> Path | None:
+    directory = settings.state_dir
+    return directory / f"{settings.replica_id}.last-good" if directory else None
+
+
+def run(settings: Settings) -> None:
+    """Run one replica until SIGTERM or SIGINT; exits 1 when its id is taken."""
+    structlog.contextvars.bind_contextvars(replica=settings.replica_id)
+    sys.exit(asyncio.run(serve(settings)))
+
+
+async def serve(settings: Settings) -> int:
+    """Serve until told to stop; the exit status."""
+    parts = build(settings, CollectorRegistry())
+    parts.metrics.set_state(parts.follower.state)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner = make_runner(parts.app)
+    await runner.setup()
+    url = await listen(runner, settings)
+    parts.member.url = settings.advertise_url or url
+    owned = Owned()
+    owned.start("follow", parts.join())
+    owned.start("open", _open_when_ready(parts, runner, settings))
+    await first_of(stop.wait(), owned.ended.wait())
+    status = _status(owned)
+    await _drain(parts, runner, owned)
+    return status
+
+
+async def _open_when_ready(parts: Parts, runner: web.AppRunner, settings: Settings) -> None:
+    """Take part in the shared port only once there is something to serve."""
+    log = structlog.get_logger()
+    while parts.follower.state not in ("current", "stale"):  # noqa: ASYNC110  only at the start
+        await asyncio.sleep(0.01)
+    await listen_shared(runner, settings)
+    parts.app[UPSTREAM].open()  # not before: it takes a second of a core
+    log.info("replica_ready", url=parts.member.url, position=parts.follower.position)
+    await asyncio.Event().wait()
+
+
+async def _drain(parts: Parts, runner: web.AppRunner, owned: Owned) -> None:
+    drain = parts.app[DRAIN]
+    drain.begin()
+    if not await drain.finished(parts.settings.drain_timeout):
+        structlog.get_logger().warning("answers_cut", answers=drain.cut)
+    await owned.stop()
+    await parts.leave()
+    await runner.cleanup()
+
+
+def _status(owned: Owned) -> int:
+    for error in owned.dead.values():
+        if isinstance(error, ClaimError):
+            print(f"promptcast chat: {error}", file=sys.stderr)  # noqa: T201  the one clear line
+        return 1
+    return 0

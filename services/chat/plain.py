@@ -1,0 +1,31 @@
+"""An answer in one piece, as the model gave it."""
+
+import json
+from typing import Any
+
+from services.chat.errors import ChatError
+from services.chat.upstream_errors import from_event
+
+
+def checked_answer(body: bytes) -> bytes:
+    """``body``, if it looks like a completion: a JSON object with ``choices``.
+
+    Raises :class:`ChatError` otherwise. It is parsed only when a look at its ends leaves doubts.
+    """
+    if body[:1] == b"{" and body[-1:] == b"}" and b'"choices"' in body:
+        return body
+    parsed_answer(body)
+    return body
+
+
+def parsed_answer(body: bytes) -> dict[str, Any]:
+    """``body`` as a completion's JSON object; raises :class:`ChatError` when it is none."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        parsed = None
+    if isinstance(parsed, dict) and parsed.get("error"):
+        raise from_event(parsed["error"])
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("choices"), list):
+        raise ChatError("upstream_error", "the model's answer could not be understood")
+    return parsed
