@@ -1,0 +1,1 @@
+"""``promptcast dev``: the whole system on one machine, as processes under one supervisor."""
