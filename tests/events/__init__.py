@@ -1,0 +1,1 @@
+"""Tests of `events`: the log and what stands in it."""

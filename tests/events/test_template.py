@@ -1,0 +1,227 @@
+import contextlib
+import re
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events.limits import MAX_TEMPLATE_BYTES, VARIABLE_NAME
+from events.template import MissingVariables, Template, TemplateError
+
+ANY_TEXT = st.text(st.characters()) | st.lists(
+    st.sampled_from(
+        ["{{", "}}", "{", "}", "\\", " ", "\t", "\n", "\r", "\0", "a", "_1", "é", "\ud800"]
+    )
+).map("".join)
+PLAIN = st.text(
+    st.characters(exclude_categories=["Cc", "Cs"]) | st.sampled_from("{}\\\n\t"), min_size=1
+)
+NAMES = st.from_regex(VARIABLE_NAME, fullmatch=True)
+
+
+def literal(text):
+    r"""``text`` as a template that says exactly that."""
+    return text.replace("{{", r"\{{")
+
+
+def rendered_by_one_expression(text, values):
+    """Another implementation of rendering, for templates that are known to parse."""
+    token = re.compile(r"\\(\{\{)|\{\{[ \t]*(\w+)[ \t]*\}\}", re.ASCII)
+    return token.sub(lambda found: found[1] or values[found[2]], text)
+
+
+def refused(text) -> TemplateError:
+    with pytest.raises(TemplateError) as caught:
+        Template.parse(text)
+    with pytest.raises(TemplateError, match=re.escape(str(caught.value))):
+        Template.check(text)
+    return caught.value
+
+
+def test_text_without_variables_is_rendered_as_it_is():
+    assert Template.parse("Be {kind}.\n\tAlways } } {.").render({}) == "Be {kind}.\n\tAlways } } {."
+
+
+def test_variables_are_replaced_by_their_values():
+    template = Template.parse("Hi {{ name }}, {{greeting}}; bye {{\tname }}!")
+    assert template.render({"name": "Ann", "greeting": "hello"}) == "Hi Ann, hello; bye Ann!"
+
+
+def test_variables_are_named_once_each_in_the_order_of_first_use():
+    assert Template.parse("{{ b }}{{ a }}{{ b }}{{ _c9 }}").variables == ("b", "a", "_c9")
+    assert Template.parse("none").variables == ()
+
+
+def test_values_are_not_scanned_for_variables_again():
+    assert Template.parse("{{ a }}").render({"a": "{{ b }}", "b": "no"}) == "{{ b }}"
+
+
+def test_values_that_are_not_asked_for_do_no_harm():
+    assert Template.parse("{{ a }}").render({"a": "1", "b": "2"}) == "1"
+
+
+def test_a_render_names_every_variable_that_is_missing_in_order_of_use():
+    with pytest.raises(MissingVariables, match="the prompt needs a value for: c, a") as caught:
+        Template.parse("{{ c }}{{ b }}{{ a }}{{ c }}").render({"b": ""})
+    assert caught.value.names == ("c", "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (r"\{{ a }}", "{{ a }}"),
+        (r"\{{", "{{"),
+        (r"\\{{", r"\{{"),
+        (r"\{{\{{", "{{{{"),
+        (r"\{{{", "{{{"),
+        (r"{\{{", "{{{"),
+        ("}}", "}}"),
+        ("\\", "\\"),
+        (r"\{ a }", r"\{ a }"),
+        (r"{{ a }}\{{ a }}{{ a }}", "1{{ a }}1"),
+        ("{{ a }}}}", "1}}"),
+    ],
+)
+def test_a_backslash_makes_double_braces_literal_and_is_itself_just_text(text, says):
+    assert Template.parse(text).render({"a": "1"}) == says
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("{{ 7*7 }}", 1, 1),
+        ("{{ }}", 1, 1),
+        ("{{}}", 1, 1),
+        ("{{ a.b }}", 1, 1),
+        ("{{ 1a }}", 1, 1),
+        ("{{ a b }}", 1, 1),
+        ("{{ a\n}}", 1, 1),
+        ("{{\na }}", 1, 1),
+        ("{{\u00a0a }}", 1, 1),
+        ("{{ a }", 1, 1),
+        ("{{ a } }", 1, 1),
+        ("{{ ok }}{{ a\u2003}}", 1, 9),
+        ("{{ é }}", 1, 1),
+        ("{{ " + "a" * 65 + " }}", 1, 1),
+        ("{{{ a }}", 1, 1),
+        ("{{ a | b }}", 1, 1),
+        ("{% if a %}{{", 1, 11),
+        ("one\ntwo {{ a", 2, 5),
+        ("one\ntwo {{ a\n}", 2, 5),
+        ("{{ a }}\n\n é {{ {{ b }}", 3, 4),
+        ("{{ a }}\\{{{{ 1 }}", 1, 11),
+        ("a\n\tb\x00", 2, 3),
+        ("a\r\nb", 1, 2),
+        ("\x7f", 1, 1),
+        ("ok\n\x85", 2, 1),
+        ("ok \ud800", 1, 4),
+        ("", 1, 1),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line_and_column(text, line, column):
+    error = refused(text)
+    assert (error.line, error.column) == (line, column)
+    assert str(error) == f"line {line}, column {column}: {error.detail}"
+
+
+def test_a_variable_s_name_may_have_sixty_four_characters():
+    name = "a" * 64
+    assert Template.parse("{{ " + name + " }}").variables == (name,)
+
+
+@pytest.mark.parametrize("text", ["a\u00a0b", "\u200b", "\u2028", "\ufeff", "👩‍👩‍👧", "\U0010ffff"])
+def test_unprintable_characters_that_control_nothing_are_text(text):
+    assert Template.parse(text).render({}) == text
+
+
+@pytest.mark.parametrize(
+    "code", [c for c in [*range(0x20), *range(0x7F, 0xA0)] if c not in (9, 10)]
+)
+def test_every_control_character_but_newline_and_tab_is_refused(code):
+    assert refused(f"ab{chr(code)}").detail == f"control character U+{code:04X}"
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "漢", "👍"])
+def test_the_size_is_limited_in_bytes_of_utf_8(letter):
+    width = len(letter.encode())
+    fits = letter * (MAX_TEMPLATE_BYTES // width)
+    fits += "a" * (MAX_TEMPLATE_BYTES - len(fits.encode()))
+    assert Template.parse(fits).text == fits
+    assert "262145 bytes" in refused(fits + "a").detail
+
+
+@given(PLAIN)
+def test_any_text_can_be_written_as_a_literal(text):
+    assert Template.parse(literal(text)).render({}) == text
+
+
+@given(st.lists(st.tuples(PLAIN.filter(lambda text: text[-1] not in "\\{"), NAMES)), PLAIN)
+def test_literals_and_variables_are_told_apart_wherever_they_meet(pairs, last):
+    text = "".join(literal(before) + "{{ " + name + " }}" for before, name in pairs) + literal(last)
+    template = Template.parse(text)
+    values = {name: f"<{name}>" for _, name in pairs}
+    assert template.render(values) == "".join(b + values[n] for b, n in pairs) + last
+    assert template.variables == tuple(dict.fromkeys(name for _, name in pairs))
+
+
+@settings(max_examples=300)
+@given(ANY_TEXT)
+def test_parsing_raises_nothing_but_a_template_error_that_points_into_the_text(text):
+    template, error = attempted(Template.parse, text)
+    assert attempted(Template.check, text) == (None, error)
+    if template is None:
+        _, line, column = error
+        lines = text.split("\n")
+        assert 1 <= line <= len(lines)
+        assert 1 <= column <= len(lines[line - 1]) + 1
+    else:
+        values = dict.fromkeys(template.variables, "x")
+        assert template.render(values) == rendered_by_one_expression(text, values)
+        assert Template.of_checked(text) == template
+
+
+def attempted(call, text):
+    """What ``call`` has returned, or what it has found wrong and where."""
+    try:
+        return call(text), None
+    except TemplateError as error:
+        return None, (error.detail, error.line, error.column)
+
+
+@given(
+    st.lists(st.sampled_from(["a", "é\n", "\n", "{{ v }}", "\\{{", "👍 "])),
+    st.sampled_from(["{{", "{{ 1 }}", "\x01"]),
+)
+def test_the_first_mistake_is_found_where_it_stands(before, mistake):
+    good = "".join(before)
+    error = refused(good + mistake + " and more\n")
+    last_line = good.split("\n")[-1]
+    assert (error.line, error.column) == (good.count("\n") + 1, len(last_line) + 1)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "{{a}}",
+        r"\{{",
+        "{{",
+        "\\",
+        "{",
+        "}}",
+        "\n",
+        "{{ a }}\n",
+        "\u00a0",
+        "{{ " + " " * 90,
+        "{{ a }}\\{{",
+    ],
+)
+def test_no_text_takes_more_than_a_moment_to_parse_and_render(unit):
+    """Processor time: a quadratic step anywhere takes tens of seconds at this size."""
+    text = (unit * (MAX_TEMPLATE_BYTES // len(unit.encode())))[:MAX_TEMPLATE_BYTES]
+    began = time.process_time()
+    with contextlib.suppress(TemplateError):
+        Template.check(text)
+        template = Template.parse(text)
+        template.render(dict.fromkeys(template.variables, "value"))
+    assert time.process_time() - began < 1
