@@ -9,9 +9,16 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    NotRequired,  # pydantic asks for these below Python 3.12
+)
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
+from typing_extensions import TypedDict
 
 from events.limits import MAX_ACTOR_CHARACTERS, MAX_REQUEST_KEY_CHARACTERS
 from events.model import Event, LogOpened, PromptArchived, PromptRestored, PromptSaved
@@ -24,8 +31,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestKey:
+class RequestKey(NamedTuple):
     """An idempotency key, whose (the actor's), and the hash of the request that first used it."""
 
     actor: str
@@ -33,10 +39,13 @@ class RequestKey:
     hash: str
 
 
-class Envelope(BaseModel):
-    """What every event carries. Unknown extensions are allowed, as CloudEvents asks."""
+class _Carried(TypedDict):
+    """What every event carries. Unknown extensions are passed over, as CloudEvents asks.
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    A dictionary, not a model: it is made for each entry that is read, and lives no longer than that.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="ignore")  # type: ignore[misc]  # where pydantic looks for it
 
     specversion: Literal["1.0"]
     id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -46,43 +55,34 @@ class Envelope(BaseModel):
     position: Annotated[int, Field(ge=1)]
     prevhash: _Hash
     actor: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ACTOR_CHARACTERS)]
-    requestkey: Annotated[str, StringConstraints(max_length=MAX_REQUEST_KEY_CHARACTERS)] | None = (
-        None
-    )
-    requesthash: _Hash | None = None
-    data: Event
-
-    @property
-    def request(self) -> RequestKey | None:
-        """The idempotency key of the request that made this event, if it had one."""
-        if self.requestkey is None or self.requesthash is None:
-            return None
-        return RequestKey(self.actor, self.requestkey, self.requesthash)
+    requestkey: NotRequired[
+        Annotated[str, StringConstraints(max_length=MAX_REQUEST_KEY_CHARACTERS)] | None
+    ]
+    requesthash: NotRequired[_Hash | None]
 
 
-class _Opened(Envelope):
+class _Opened(_Carried):
     type: Literal["promptcast.LogOpened.v1"]
     data: LogOpened
 
 
-class _Saved(Envelope):
+class _Saved(_Carried):
     type: Literal["promptcast.PromptSaved.v1"]
     data: PromptSaved
 
 
-class _Restored(Envelope):
+class _Restored(_Carried):
     type: Literal["promptcast.PromptRestored.v1"]
     data: PromptRestored
 
 
-class _Archived(Envelope):
+class _Archived(_Carried):
     type: Literal["promptcast.PromptArchived.v1"]
     data: PromptArchived
 
 
-ENVELOPE: TypeAdapter[_Opened | _Saved | _Restored | _Archived] = TypeAdapter(
-    Annotated[_Opened | _Saved | _Restored | _Archived, Field(discriminator="type")]
-)
+Envelope = _Opened | _Saved | _Restored | _Archived
+ENVELOPE: TypeAdapter[Envelope] = TypeAdapter(Annotated[Envelope, Field(discriminator="type")])
 """Parses the bytes of any event of a present schema version."""
 
 TYPES: dict[type, str] = {
@@ -124,6 +124,12 @@ def render(event: Event, stamp: Stamp, position: int, prevhash: str) -> bytes:
     if not isinstance(event, LogOpened):
         fields["data"]["branch"] = event.branch
     return json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def request_of(envelope: Envelope) -> RequestKey | None:
+    """The idempotency key of the request that made this event, if it had one."""
+    key, hash = envelope.get("requestkey"), envelope.get("requesthash")
+    return None if key is None or hash is None else RequestKey(envelope["actor"], key, hash)
 
 
 def subject(event: Event) -> str:

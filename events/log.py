@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from events.chain import Entry, Head
 from events.clock import ServerClock
@@ -24,8 +24,7 @@ class Draft:
     sig: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pulse:
+class Pulse(NamedTuple):
     """The log's head as stored, the hash field at one position asked about, and the server's time.
 
     ``head_stored`` is the raw hash field; ``stored_at`` is None when no entry is at that position.

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from events.chain import Chain, Entry, Outcome, Reason, Recorded, Rejected, read
 from events.errors import LogForked
@@ -69,8 +69,9 @@ class Applied:
             return []
         outcomes = self._fold(what.outcomes)
         self.chain = what.after
-        self.rejected.extend(o for o in outcomes if isinstance(o, Rejected))
-        self._wake()
+        self.rejected.extend([o for o in outcomes if isinstance(o, Rejected)])
+        if self._waiters:
+            self._wake()
         return outcomes
 
     def _fold(self, outcomes: list[Outcome]) -> list[Outcome]:
@@ -125,8 +126,7 @@ class Applied:
                 waiter.set_result(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """Entries that were read but not applied yet, between two states of the chain."""
 
     before: Chain

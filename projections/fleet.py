@@ -1,7 +1,7 @@
 """The fleet: its members, what each has applied, and how far an event has spread over them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from projections.live import holds
@@ -128,7 +128,7 @@ def _patched(status: Status | None, report: Report) -> Status | None:
         return status
     live = {**status.live, **report.changed}
     held = {name: version for name, version in live.items() if version is not None}
-    return status.model_copy(update={"live": held})
+    return replace(status, live=held)
 
 
 def _lags(known: Member | None, report: Report) -> tuple[tuple[int, int], ...]:

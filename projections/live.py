@@ -1,9 +1,9 @@
 """Live prompts: what a replica serves. Content of live versions only, so its memory stays flat."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from events.chain import Outcome, Recorded, Rejected
 from events.model import (
@@ -18,8 +18,7 @@ from events.model import (
 from events.template import Template
 
 
-@dataclass(frozen=True, slots=True)
-class LivePrompt:
+class LivePrompt(NamedTuple):
     """The version in force of one prompt, ready to be used; a chat request keeps it to its end."""
 
     name: str
@@ -46,9 +45,9 @@ class Live:
         return holds(self.globs, name)
 
 
-def holds(globs: Iterable[str], name: str) -> bool:
+def holds(globs: Collection[str], name: str) -> bool:
     """Whether one of the shell-style patterns fits the prompt's name."""
-    return any(glob == "*" or fnmatchcase(name, glob) for glob in globs)
+    return "*" in globs or any(fnmatchcase(name, glob) for glob in globs)
 
 
 def apply(live: Live, outcome: Outcome) -> Live:

@@ -1,8 +1,10 @@
 """A report: what a replica says of the log. Cumulative, so a lost one costs one heartbeat."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 MAX_REPORT_BYTES = 256 * 1024
 LIVE_LISTED = 100
@@ -13,20 +15,18 @@ _Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 """Anybody may write reports; a number beyond these would be one that no clock and no gauge can show."""
 
 
-class LiveVersion(BaseModel):
+@dataclass(frozen=True, slots=True)
+class LiveVersion:
     """What a replica serves of one prompt."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     version: _Whole
     revision: _Whole
     content_hash: str
 
 
-class Rejection(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Rejection:
     """A position that a replica passed over, and why."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     position: _Whole
     reason: str
@@ -34,23 +34,21 @@ class Rejection(BaseModel):
     prompt: str | None = None
 
 
-class Status(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Status:
     """What only heartbeats tell. Times are µs of the server's clock."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    url: str | None = None
     started_at: _Whole
     head_position: _Whole
+    url: str | None = None
     last_reload_at: _Whole | None = None
     globs: tuple[str, ...] = ("*",)
-    live: dict[str, LiveVersion] = {}
+    live: Mapping[str, LiveVersion] = field(default_factory=dict)
 
 
-class Report(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Report:
     """Applied through ``position`` (whose hash is ``hash``), except what was rejected."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     replica: Annotated[str, Field(min_length=1, max_length=200)]
     instance: Annotated[str, Field(min_length=1, max_length=100)]
@@ -62,7 +60,7 @@ class Report(BaseModel):
     lag_us: _Whole | None = None
     """From append to applied, of the last event that was followed (not replayed)."""
     rejected: tuple[Rejection, ...] = ()
-    changed: dict[str, LiveVersion | None] = {}
+    changed: Mapping[str, LiveVersion | None] = field(default_factory=dict)
     """What it serves differently since its last report; None: no longer."""
     left: bool = False
     """The last word of a replica that is leaving."""
@@ -70,12 +68,15 @@ class Report(BaseModel):
 
     def to_bytes(self) -> bytes:
         """As it is published."""
-        return self.model_dump_json(exclude_defaults=True).encode()
+        return _REPORT.dump_json(self, exclude_defaults=True)
 
     @classmethod
     def parse(cls, data: bytes) -> "Report | None":
         """Back from :meth:`to_bytes`; None for what is no report, since anybody may write there."""
         try:
-            return cls.model_validate_json(data) if len(data) <= MAX_REPORT_BYTES else None
+            return _REPORT.validate_json(data) if len(data) <= MAX_REPORT_BYTES else None
         except ValidationError:
             return None
+
+
+_REPORT = TypeAdapter(Report)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
 
 from events.chain import Chain, Head, Reason, Rejected
@@ -120,7 +120,7 @@ def unpack(packed: bytes, keys: KeyRing, projection: str = "") -> Snapshot | Non
 
 
 def _chain(chain: Chain) -> list[Any]:
-    return [*astuple(chain.head), chain.log_id, chain.signed]
+    return [*chain.head, chain.log_id, chain.signed]
 
 
 def dump_history(history: History) -> dict[str, Any]:

@@ -132,6 +132,11 @@ class Settings(BaseSettings):
     stale_after: types.Seconds = _setting(
         5.0, "seconds without the log until a replica calls itself stale", SECONDS
     )
+    open_after: types.Pause = _setting(
+        2.5,
+        "seconds that replicas get to say that there was a log, before the very first is opened",
+        "a number of seconds, 0 to 60",
+    )
     prompts: types.Globs = _setting(
         ("*",),
         "which prompts this replica holds: globs with commas between",

@@ -1,7 +1,7 @@
 """A scribe: writes logs for tests, as an admin would, or as somebody with bad intentions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from events.chain import GENESIS, Chain, Entry, Head, Outcome, Recorded, Rejected, read
@@ -144,4 +144,4 @@ def rejected(outcome: Outcome) -> Rejected:
 
 def moved(entry: Entry, position: int) -> Entry:
     """The same bytes at another position."""
-    return replace(entry, position=position)
+    return entry._replace(position=position)

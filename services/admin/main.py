@@ -43,6 +43,7 @@ class Parts:
     keeper: Keeper
     metrics: AdminMetrics
     source: str
+    open_after: float
 
     async def join(self) -> None:
         """Recall, open the log if need be, and follow it; raises ``LogError`` to be tried again."""
@@ -51,7 +52,14 @@ class Parts:
             await self.keeper.recall()
         try:
             keys, watch = follower.applied.keys, self.core.watch
-            await open_log(self.core.log, self.core.mirror, keys, self.source, watch.furthest)
+            await open_log(
+                self.core.log,
+                self.core.mirror,
+                keys,
+                self.source,
+                watch.furthest,
+                self.open_after,
+            )
             self.keeper.memory.keep(follower.applied.chain)
         except LogDiverged as error:  # the follower takes it from here
             structlog.get_logger().error("log_diverged", error=str(error))
@@ -95,7 +103,7 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
     telling.core = core = AdminCore(log, mirror, writer, watch, Hub())
     memory = Memory(settings.state_dir / "log.json" if settings.state_dir else None)
     keeper = Keeper(Shelf(Link(connect), keys), log, mirror, ring, memory)
-    return Parts(core, keeper, metrics, source)
+    return Parts(core, keeper, metrics, source, settings.open_after)
 
 
 def run(settings: Settings) -> None:

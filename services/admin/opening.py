@@ -20,8 +20,6 @@ from events.writing import appended, seal
 from services.admin.mirror import Mirror
 
 OPEN_SECONDS = 5.0
-LISTEN_SECONDS = 2.5
-"""How long replicas get to say that there was a log; longer than two heartbeats. First start only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +50,17 @@ class Memory:
 
 
 async def open_log(
-    log: EventLog, mirror: Mirror, keys: KeyRing, source: str, furthest: Callable[[], int]
+    log: EventLog,
+    mirror: Mirror,
+    keys: KeyRing,
+    source: str,
+    furthest: Callable[[], int],
+    listen_seconds: float,
 ) -> None:
     """Append ``LogOpened`` when there is no log yet and nobody remembers one.
 
-    ``furthest`` is the last position that any replica has reported. Raises ``LogMissing`` when
+    ``furthest`` is the last position that any replica has reported; they get ``listen_seconds`` to
+    report one. Raises ``LogMissing`` when
     there was a log: its absence is an alarm, not a new beginning.
     """
     if mirror.follower.remembered:
@@ -64,7 +68,7 @@ async def open_log(
     pulse = await log.pulse()
     known = mirror.follower.position
     if not pulse.exists and not known:
-        await asyncio.sleep(LISTEN_SECONDS)  # a replica that knows of one says so each second
+        await asyncio.sleep(listen_seconds)  # a replica that knows of one says so each second
         known = furthest()
     if not pulse.exists and known:
         raise LogMissing(known)

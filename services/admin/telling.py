@@ -148,8 +148,6 @@ class Telling:
 
     def _tell_member(self, member: Member) -> None:
         view = asdict(self._core.view(member))
-        view["live"] = {name: live.model_dump() for name, live in view["live"].items()}
-        view["rejected"] = [each.model_dump() for each in view["rejected"]]
         self._core.hub.tell(Update(kind="replica", data=view))
 
 
@@ -159,5 +157,5 @@ def _reported(report: Report) -> dict[str, object]:
         "position": report.position,
         "hash": report.hash,
         "lag_ms": None if report.lag_us is None else report.lag_us / 1e3,
-        "rejected": [each.model_dump() for each in report.rejected],
+        "rejected": [asdict(each) for each in report.rejected],
     }

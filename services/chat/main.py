@@ -38,6 +38,11 @@ FORGET_EVERY = 60
 """Heartbeats between two clean-ups of label sets."""
 
 
+WARM_UP_SECONDS = 0.5
+"""Between ready and importing the model's SDK, which takes a second of a core: those who start on the
+same machine go first. A question that comes earlier does not wait for it."""
+
+
 @dataclass(slots=True)
 class Parts:
     """Everything that one replica is made of."""
@@ -184,8 +189,9 @@ async def _open_when_ready(parts: Parts, runner: web.AppRunner, settings: Settin
     while parts.follower.state not in ("current", "stale"):  # noqa: ASYNC110  only at the start
         await asyncio.sleep(0.01)
     await listen_shared(runner, settings)
-    parts.app[UPSTREAM].open()  # not before: it takes a second of a core
     log.info("replica_ready", url=parts.member.url, position=parts.follower.position)
+    await asyncio.sleep(WARM_UP_SECONDS)
+    parts.app[UPSTREAM].open()
     await asyncio.Event().wait()
 
 

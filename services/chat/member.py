@@ -1,7 +1,7 @@
 """This replica as a member of the fleet: what it serves, what it reports, what it tells of itself."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -81,7 +81,7 @@ class Member:
 
     def last_word(self) -> bytes:
         """What is published on leaving."""
-        return self._report().model_copy(update={"left": True}).to_bytes()
+        return replace(self._report(), left=True).to_bytes()
 
     def _report(self, status: Status | None = None) -> Report:
         self._sequence += 1

@@ -23,16 +23,21 @@ from pathlib import Path
 
 from services.dev.errors import DataDirInUse, DevError
 
+_KEPT = ("appendonlydir", "state")
 _ENDING = 6.0
 """Seconds that what is left of a killed run may take to be gone."""
 
 
 class DataDir:
-    """A data directory that exists and is ours; ``lock`` is the descriptor that holds it."""
+    """A data directory that exists and is ours; ``lock`` is the descriptor that holds it.
+
+    ``is_new``: when it was taken, nothing was in it that could remember a log.
+    """
 
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
         self.lock = lock
+        self.is_new = not any((path / kept).exists() for kept in _KEPT)
 
     def admin_key(self) -> str:
         """The edit API's key: made at the first call ever, read at later ones."""

@@ -33,6 +33,8 @@ class Layout:
     replica_ports: Mapping[str, int]
     model_port: int | None
     """None: a real model, named by the environment."""
+    new: bool
+    """Nobody can remember a log: neither the server nor a service has run in this data directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Services:
             "PROMPTCAST_ADMIN_KEY": key,
             "PROMPTCAST_PORT": str(port),
             "PROMPTCAST_STATE_DIR": self._state(ADMIN),
+            **({"PROMPTCAST_OPEN_AFTER": "0"} if self.layout.new else {}),
         }
         return self._service(ADMIN, ("admin",), given, port, _MODEL_SECRETS, grace=_END)
 

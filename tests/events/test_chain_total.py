@@ -10,7 +10,7 @@ from events.envelope import TYPES, digest
 from events.errors import LogGap
 from events.signing import KeyRing
 from events.verify import Verifier
-from projections.reports import Rejection
+from projections.reports import Rejection, Report
 from tests.scribe import Scribe, recorded
 from tests.strategies import CONFIGS, TEMPLATES, TEXT, WILD_TEXT, json_values, logs
 
@@ -82,7 +82,8 @@ def test_reading_anything_raises_nothing_but_a_gap(chain, entry, keys):
         said = Rejection(
             position=1, reason=outcome.reason, detail=outcome.detail, prompt=outcome.prompt
         )
-        assert said.model_dump_json(), "what cannot be said in JSON cannot be reported"
+        report = Report("chat-1", "i-1", 0, 0, "", "current", rejected=(said,))
+        assert report.to_bytes(), "what cannot be said in JSON cannot be reported"
 
 
 @settings(max_examples=40)

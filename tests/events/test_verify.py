@@ -1,7 +1,5 @@
 """`verify` finds every change, loss, swap, insertion and duplication of entries."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,8 +52,8 @@ def changed(entry, field, index, byte):
     value = getattr(entry, field)
     raw = bytearray(value if field == "event" else value.encode())
     raw[index] = byte
-    return replace(
-        entry, **{field: bytes(raw) if field == "event" else raw.decode(errors="replace")}
+    return entry._replace(
+        **{field: bytes(raw) if field == "event" else raw.decode(errors="replace")}
     )
 
 
@@ -142,7 +140,7 @@ def test_the_loss_of_the_newest_entries_is_found_by_who_knows_the_head(scribe, d
 
 
 def test_a_head_with_another_hash_is_not_where_the_log_ends(scribe):
-    for wrong in (replace(scribe.head, digest="0" * 64), replace(scribe.head, stored="")):
+    for wrong in (scribe.head._replace(digest="0" * 64), scribe.head._replace(stored="")):
         assert [f.reason for f in verified(scribe.entries, KEYS, wrong)] == ["wrong_head"]
 
 
@@ -179,18 +177,18 @@ def test_poison_is_listed_with_its_reason_and_what_comes_behind_it_is_fine():
 
 
 def test_fields_that_do_not_belong_there_are_listed(scribe):
-    scribe.entries[1] = replace(scribe.entries[1], foreign=("color", "size"))
+    scribe.entries[1] = scribe.entries[1]._replace(foreign=("color", "size"))
     assert verified(scribe.entries, KEYS) == [Finding(2, "foreign_field", "color, size")]
 
 
 def test_an_append_time_that_went_back_is_listed(scribe):
-    scribe.entries[3] = replace(scribe.entries[3], at=scribe.entries[2].at - 1)
+    scribe.entries[3] = scribe.entries[3]._replace(at=scribe.entries[2].at - 1)
     assert reasons(scribe.entries) == [(4, "clock_went_back")]
 
 
 def test_each_append_time_is_held_against_the_one_before_it_only(scribe):
-    scribe.entries[2] = replace(scribe.entries[2], at=5)
-    scribe.entries[3] = replace(scribe.entries[3], at=6)
+    scribe.entries[2] = scribe.entries[2]._replace(at=5)
+    scribe.entries[3] = scribe.entries[3]._replace(at=6)
     assert reasons(scribe.entries) == [(3, "clock_went_back")]
 
 
@@ -198,7 +196,7 @@ def test_a_position_that_was_left_out_by_the_writer_itself_is_only_a_gap():
     """Nothing was lost: the chain goes on."""
     scribe = Scribe()
     scribe.opened()
-    scribe.head = replace(scribe.head, position=2)
+    scribe.head = scribe.head._replace(position=2)
     scribe.saved()
     assert reasons(scribe.entries, KeyRing()) == [(3, "gap")]
 
@@ -235,7 +233,7 @@ def test_a_restore_of_what_was_never_saved_is_listed():
 
 
 def test_an_event_that_lost_its_signature_is_listed(scribe):
-    scribe.entries[5] = replace(scribe.entries[5], kid="", sig="")
+    scribe.entries[5] = scribe.entries[5]._replace(kid="", sig="")
     assert reasons(scribe.entries) == [(6, "unsigned")]
 
 

@@ -1,5 +1,4 @@
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -79,7 +78,7 @@ def test_what_stands_before_a_gap_counts(applied, scribe):
 def test_another_event_at_the_applied_position_is_a_fork(applied, scribe):
     take(applied, scribe.entries)
     with pytest.raises(LogForked):
-        applied.read([replace(scribe.entries[3], hash="0" * 64)])
+        applied.read([scribe.entries[3]._replace(hash="0" * 64)])
     other = other_log("one", "two", "THREE")
     with pytest.raises(LogForked):
         applied.read(other.entries)

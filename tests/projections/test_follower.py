@@ -149,7 +149,7 @@ async def test_the_lag_is_told_of_what_was_followed_and_not_of_what_was_replayed
         None,
     )
     rig.scribe.saved("two", 2)
-    await rig.log.put(replace(rig.scribe.entries[-1], at=rig.log.clock.now()))
+    await rig.log.put(rig.scribe.entries[-1]._replace(at=rig.log.clock.now()))
     await rig.current()
     assert rig.notes.lags[1] is not None
     assert 0 <= rig.notes.lags[1] < 5_000_000
@@ -161,7 +161,7 @@ async def test_the_lag_is_told_of_what_was_followed_and_not_of_what_was_replayed
 async def test_a_clock_that_is_ahead_makes_no_negative_lag(following):
     following.scribe.saved("two", 2)
     ahead = following.log.clock.now() + 60_000_000
-    await following.log.put(replace(following.scribe.entries[-1], at=ahead))
+    await following.log.put(following.scribe.entries[-1]._replace(at=ahead))
     await following.current()
     assert following.follower.lag_us == 0
 
@@ -222,7 +222,7 @@ POISON = {
     ),
     "a signature of nobody": (
         Reason.UNKNOWN_KEY,
-        lambda s: s.put(replace(_saved_elsewhere(s), kid="x", sig="y")),
+        lambda s: s.put(_saved_elsewhere(s)._replace(kid="x", sig="y")),
     ),
     "an invalid template": (Reason.INVALID, lambda s: s.poison(_invalid_template(s))),
     "a crash": (Reason.CRASHED, save(BOMB, 2)),
@@ -502,7 +502,7 @@ async def test_another_log_is_believed_after_a_patience(following, how):
 
 
 def _next(entries, template):
-    head = replace(Chain().head, position=len(entries), digest=digest(entries[-1].event))
+    head = Chain().head._replace(position=len(entries), digest=digest(entries[-1].event))
     return Scribe(head=head).saved(template, 9)
 
 
@@ -519,7 +519,7 @@ async def test_a_log_that_is_gone_or_has_a_stray_entry_is_never_believed(followi
     "entries",
     [
         [Entry(1, b"{", "x", 0), Entry(2, b"{", "x", 0)],
-        [replace(other_log("ONE").entries[0], position=7)],
+        [other_log("ONE").entries[0]._replace(position=7)],
         [Entry(2, b"{", "x", 0)],
     ],
     ids=["poison", "a later position", "a gap"],

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,10 +130,10 @@ def test_the_first_event_from_the_future_is_remembered(scribe):
     old = history_of(scribe)
     assert old.newer is None
     first = Rejected(7, Reason.UNKNOWN_TYPE, "unknown type 'promptcast.A.v1'", newer=True)
-    known = fold(old, [first, replace(first, position=8)])
+    known = fold(old, [first, first._replace(position=8)])
     assert known.newer == first
-    assert apply(known, replace(first, position=9)).newer == first
-    assert apply(old, replace(first, newer=False)).newer is None
+    assert apply(known, first._replace(position=9)).newer == first
+    assert apply(old, first._replace(newer=False)).newer is None
 
 
 def test_keyed_requests_are_remembered_with_the_event_they_made(scribe):

@@ -2,7 +2,6 @@
 
 import json
 import zlib
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -46,7 +45,7 @@ async def made(server, keys, tmp_path):
         return keeper
 
     first = make()
-    await open_log(first.log, first.mirror, KEYS, "/test", lambda: 0)
+    await open_log(first.log, first.mirror, KEYS, "/test", lambda: 0, 0.0)
     first.memory.keep(first.mirror.follower.applied.chain)
     yield first, make
     for link in links:
@@ -99,7 +98,7 @@ async def test_a_snapshot_s_key_of_another_kind_is_left_alone(made, server, keys
 async def test_a_snapshot_of_another_log_is_left_alone(made):
     first, make = made
     chain = first.mirror.follower.applied.chain
-    other = replace(chain, head=Head(1, "0" * 64, "0" * 64))
+    other = chain._replace(head=Head(1, "0" * 64, "0" * 64))
     packed = pack(Snapshot(other, dump_history(first.mirror.history), "history"), KEYS)
     assert await first.shelf.keep("history", 1, packed)
     assert await _recalled(make()) == 0
@@ -112,13 +111,13 @@ async def test_a_log_that_was_replaced_is_not_believed_by_a_machine_that_remembe
     first, make = made
     server.call("DEL", keys.log)
     forger = make(KeyRing(), None)
-    await open_log(first.log, forger.mirror, KeyRing(), "/forged", lambda: 0)
+    await open_log(first.log, forger.mirror, KeyRing(), "/forged", lambda: 0, 0.0)
     keeper = make()
     assert await _recalled(keeper) == 0
     with pytest.raises(LogDiverged):
         await keeper.mirror.confirm()
     with pytest.raises(LogDiverged):
-        await open_log(keeper.log, keeper.mirror, KEYS, "/test", lambda: 0)
+        await open_log(keeper.log, keeper.mirror, KEYS, "/test", lambda: 0, 0.0)
     assert json.loads(keeper.memory.path.read_text())["signed"] is True
 
 
@@ -132,7 +131,7 @@ async def test_a_log_that_was_missing_is_read_from_its_beginning_once_it_is_back
     keeper = make()
     await keeper.recall()
     with pytest.raises(LogMissing):
-        await open_log(keeper.log, keeper.mirror, KEYS, "/test", lambda: 0)
+        await open_log(keeper.log, keeper.mirror, KEYS, "/test", lambda: 0, 0.0)
     server.call("RESTORE", keys.log, 0, copy)
     await keeper.mirror.confirmed()
     assert keeper.mirror.follower.applied.chain == first.mirror.follower.applied.chain

@@ -98,3 +98,17 @@ def test_a_private_file_replaces_another_whatever_its_mode(tmp_path):
     assert file.read_text() == "new"
     assert file.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_it_is_new_until_something_was_kept_that_could_remember_a_log(tmp_path):
+    with opened(tmp_path) as data:
+        assert data.is_new
+        data.admin_key()
+        data.log("admin")
+    for kept in ("appendonlydir", "state"):
+        with opened(tmp_path) as data:
+            assert data.is_new
+            inner = data.subdirectory(kept)
+        with opened(tmp_path) as data:
+            assert not data.is_new
+        inner.rmdir()
