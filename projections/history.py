@@ -7,7 +7,7 @@ from the log by position when somebody looks at it.
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, ClassVar, Literal, assert_never
 
 from events.chain import Outcome, Recorded, Rejected
 from events.model import (
@@ -18,6 +18,7 @@ from events.model import (
     PromptSaved,
     content_hash,
 )
+from projections.grown import Grown
 from projections.requests import Requests
 
 if TYPE_CHECKING:
@@ -28,8 +29,12 @@ Action = Literal["saved", "restored", "archived"]
 
 @dataclass(frozen=True, slots=True)
 class VersionRecord:
-    """One version, without its content. Hashes are raw bytes; ``size`` is the template's, in bytes."""
+    """One version, without its content. Hashes are raw bytes; ``size`` is the template's, in bytes.
 
+    It is also the activation that came with its save, so that nothing is held twice.
+    """
+
+    action: ClassVar[Literal["saved"]] = "saved"
     version: int
     position: int
     recorded_at: int
@@ -42,10 +47,10 @@ class VersionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """A moment at which another version came into force (``version`` None: none, it was archived)."""
+    """A moment at which an older version came into force again, or none (``version`` None)."""
 
     position: int
-    action: Action
+    action: Literal["restored", "archived"]
     version: int | None
     recorded_at: int
     author: str
@@ -53,16 +58,20 @@ class Activation:
     hash: bytes
 
 
+Activated = VersionRecord | Activation
+"""A moment at which another version came into force."""
+
+
 @dataclass(frozen=True, slots=True)
 class PromptHistory:
     """One prompt: its versions in the order of saving, and its activations in the order of the log."""
 
     name: str
-    versions: tuple[VersionRecord, ...]
-    activations: tuple[Activation, ...]
+    versions: Grown[VersionRecord]
+    activations: Grown[Activated]
 
     @property
-    def last(self) -> Activation:
+    def last(self) -> Activated:
         """The activation in force."""
         return self.activations[-1]
 
@@ -100,19 +109,6 @@ class History:
     """The first event of a type from the future: whoever met one must not write any more."""
 
 
-def saved_as(record: VersionRecord) -> Activation:
-    """The activation that came with a version's save; it shares the record's values."""
-    return Activation(
-        position=record.position,
-        action="saved",
-        version=record.version,
-        recorded_at=record.recorded_at,
-        author=record.author,
-        note=record.note,
-        hash=record.hash,
-    )
-
-
 def apply(history: History, outcome: Outcome) -> History:
     """The history after one more entry of the log. Pure and total."""
     return fold(history, [outcome])
@@ -127,13 +123,13 @@ def fold(history: History, outcomes: Iterable[Outcome]) -> History:
 
 
 class _Draft:
-    """A history being written: lists where the state has tuples, for the touched prompts only."""
+    """A history being written: what is new, for the touched prompts only."""
 
     def __init__(self, history: History) -> None:
         self.history = history
         self.keyed: list[tuple[RequestKey, int]] = []
         self.newer = history.newer
-        self.touched: dict[str, tuple[list[VersionRecord], list[Activation]]] = {}
+        self.touched: dict[str, tuple[list[VersionRecord], list[Activated]]] = {}
 
     def take(self, outcome: Outcome) -> None:
         if isinstance(outcome, Rejected):
@@ -146,11 +142,11 @@ class _Draft:
             self.take_prompt(outcome, outcome.event)
 
     def take_prompt(self, recorded: Recorded, event: PromptEvent) -> None:
-        versions, activations = self.touch(event.prompt)
+        versions, activations = self.touched.setdefault(event.prompt, ([], []))
         match event:
             case PromptSaved():
                 versions.append(_version(recorded, event))
-                activations.append(saved_as(versions[-1]))
+                activations.append(versions[-1])
             case PromptRestored():
                 activations.append(_activation(recorded, "restored", event.version, event.note))
             case PromptArchived():
@@ -158,18 +154,16 @@ class _Draft:
             case _:
                 assert_never(event)
 
-    def touch(self, name: str) -> tuple[list[VersionRecord], list[Activation]]:
-        if name not in self.touched:
-            known = self.history.prompts.get(name)
-            lists = (list(known.versions), list(known.activations)) if known else ([], [])
-            self.touched[name] = lists
-        return self.touched[name]
+    def grown(
+        self, name: str, versions: list[VersionRecord], activations: list[Activated]
+    ) -> PromptHistory:
+        known = self.history.prompts.get(name) or PromptHistory(name, Grown(), Grown())
+        return PromptHistory(
+            name, known.versions.plus(versions), known.activations.plus(activations)
+        )
 
     def done(self) -> History:
-        written = {
-            name: PromptHistory(name, tuple(versions), tuple(activations))
-            for name, (versions, activations) in self.touched.items()
-        }
+        written = {name: self.grown(name, *new) for name, new in self.touched.items()}
         prompts = {**self.history.prompts, **written} if written else self.history.prompts
         known = self.history.requests
         requests = known.extended(self.keyed) if self.keyed else known
@@ -189,7 +183,12 @@ def _version(recorded: Recorded, event: PromptSaved) -> VersionRecord:
     )
 
 
-def _activation(recorded: Recorded, action: Action, version: int | None, note: str) -> Activation:
+def _activation(
+    recorded: Recorded,
+    action: Literal["restored", "archived"],
+    version: int | None,
+    note: str,
+) -> Activation:
     return Activation(
         position=recorded.position,
         action=action,

@@ -16,7 +16,8 @@ from typing import Any, Generic, TypeVar, overload
 
 from events.chain import Chain, Head, Reason, Rejected
 from events.signing import KeyRing
-from projections.history import Activation, History, PromptHistory, VersionRecord, saved_as
+from projections.grown import Grown
+from projections.history import Activated, Activation, History, PromptHistory, VersionRecord
 from projections.requests import Requests
 
 SCHEMA = 3
@@ -162,7 +163,7 @@ def _version(record: VersionRecord) -> list[Any]:
     ]
 
 
-def _activation(record: Activation) -> Any:
+def _activation(record: Activated) -> Any:
     """A save is told by its version alone: the rest stands there, and they come in one order."""
     if record.action == "saved":
         return record.version
@@ -178,13 +179,13 @@ def _activation(record: Activation) -> Any:
 
 
 def _load_prompt(name: str, dumped: Mapping[str, Any]) -> PromptHistory:
-    versions = tuple(_load_version(row) for row in dumped["versions"])
+    versions = Grown(_load_version(row) for row in dumped["versions"])
     saved = iter(versions)  # each was saved once, and in this order
     activations = (
-        _load_activation(row) if isinstance(row, list) else saved_as(next(saved))
+        _load_activation(row) if isinstance(row, list) else next(saved)
         for row in dumped["activations"]
     )
-    return PromptHistory(name, versions, tuple(activations))
+    return PromptHistory(name, versions, Grown(activations))
 
 
 def _load_version(row: list[Any]) -> VersionRecord:

@@ -26,7 +26,7 @@ from projections.decisions import (
     decide_restore,
     decide_save,
 )
-from projections.history import Action, Activation, PromptHistory
+from projections.history import Action, Activated, PromptHistory
 from projections.refusals import NotFound, Refused
 from services.admin.mirror import Mirror
 from services.admin.views import Change
@@ -173,14 +173,14 @@ class Writer:
         return _change(known, _at(known, decision.position), replayed=True)
 
 
-def _at(known: PromptHistory, position: int) -> Activation:
+def _at(known: PromptHistory, position: int) -> Activated:
     """What the event at ``position`` did; it need not be the last, for others write too."""
     return next(each for each in reversed(known.activations) if each.position == position)
 
 
 def _change(
     known: PromptHistory,
-    activation: Activation,
+    activation: Activated,
     *,
     unchanged: bool = False,
     replayed: bool = False,
