@@ -18,7 +18,13 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The request's whole body; 413 above the limit, 408 when it does not arrive in time."""
+    """The request's whole body; 413 above the limit, 408 when it does not arrive in time.
+
+    415 unless it says that it is JSON: a web page may send any other body to a chat port that it can
+    reach, without asking, and would spend its owner's money.
+    """
+    if request.content_type != "application/json":
+        raise ChatError("unsupported_media_type", "send 'Content-Type: application/json'")
     try:
         async with asyncio.timeout(READ_SECONDS):
             return await request.read()

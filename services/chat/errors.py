@@ -37,6 +37,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "method_not_allowed": Kind(405, _CLIENT, "refused"),
     "body_timeout": Kind(408, _CLIENT, "refused"),
     "too_large": Kind(413, _CLIENT, "refused"),
+    "unsupported_media_type": Kind(415, _CLIENT, "refused"),
     "upstream_refused": Kind(400, _CLIENT, "refused"),
     "rate_limited": Kind(429, "rate_limit_error", "upstream_error"),
     "internal_error": Kind(500, _SERVER, "failed"),

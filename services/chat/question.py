@@ -23,6 +23,17 @@ take any name."""
 _TAKEN_OUT = ("variables", "conversation_id")
 _SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 _ROLES: Final = frozenset({"user", "assistant", "tool", "function"}) | _SYSTEM_ROLES
+_UNDOING: Final = frozenset(
+    {
+        *("chat_template", "chat_template_args", "chat_template_kwargs", "documents"),
+        *("add_generation_prompt", "continue_final_message", "prompt", "prompt_template"),
+        *("instructions", "system", "models", "fallbacks", "route", "provider", "plugins"),
+        *("transforms", "api_base", "api_key", "base_url", "custom_llm_provider"),
+        *("extra_body", "extra_headers", "extra_query"),
+    }
+)
+"""Fields by which one model server or gateway or another would leave our system message out, put
+another one beside it, or ask elsewhere. A version's config may set them; a client may not."""
 _SAME_THING: Final = {
     "max_tokens": "max_completion_tokens",
     "max_completion_tokens": "max_tokens",
@@ -52,8 +63,12 @@ def completion_question(
     """The question in a body of ``POST /v1/chat/completions``; ``body`` is used up.
 
     Raises :class:`ChatError` (400) naming the first field that is wrong. Fields that this service
-    does not know go upstream as they are.
+    does not know go upstream as they are, but for those that could undo the live prompt.
     """
+    if not allow_client_system and (undoing := sorted(_UNDOING & body.keys())):
+        raise invalid(
+            f"'{undoing[0]}' is not a client's to set: it could undo the prompt", undoing[0]
+        )
     messages = _messages(body.get("messages"), allow_client_system=allow_client_system)
     stream, options = boolean(body, "stream"), body.get("stream_options")
     if options is not None and not isinstance(options, dict):

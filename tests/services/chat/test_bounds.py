@@ -17,6 +17,8 @@ from tests.services.chat.scripted import OK_EVENTS, Call, ScriptedModel, complet
 
 ASKED: Any = [{"role": "user", "content": "Hello?"}]
 
+JSON = {"Content-Type": "application/json"}
+
 
 class Held:
     """A model that answers when it is let go."""
@@ -61,22 +63,35 @@ async def test_one_too_many_is_told_so_at_once(serve: Serve, model: ScriptedMode
     assert len(model.calls) == 3
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", None])
+@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
+async def test_a_body_that_a_web_page_could_send_unasked_is_a_415(
+    chat: Service, model: ScriptedModel, path: str, kind: str | None
+):
+    body = b'{"message": "Hello?", "messages": [{"role": "user", "content": "Hello?"}]}'
+    headers = {"Content-Type": kind} if kind else {}
+    async with chat.http.post(path, data=body, headers=headers) as answer:
+        assert answer.status == 415
+        assert (await answer.json())["error"]["code"] == "unsupported_media_type"
+    assert not model.calls
+
+
 async def test_a_body_above_the_limit_is_a_413(chat: Service):
     large = io.BytesIO(b'{"message": "' + b"x" * 1024 * 1024 + b'"}')
-    async with chat.http.post("/chat", data=large) as answer:
+    async with chat.http.post("/chat", data=large, headers=JSON) as answer:
         assert answer.status == 413
         assert (await answer.json())["error"]["code"] == "too_large"
 
 
 async def test_a_body_that_unpacks_to_too_much_is_a_413(chat: Service):
     bomb = zlib.compress(b" " * 50_000_000)
-    headers = {"Content-Encoding": "deflate", "Content-Type": "application/json"}
+    headers = {"Content-Encoding": "deflate", **JSON}
     async with chat.http.post("/chat", data=bomb, headers=headers) as answer:
         assert answer.status == 413
 
 
 async def test_a_body_that_does_not_unpack_is_a_400(chat: Service):
-    headers = {"Content-Encoding": "deflate"}
+    headers = {"Content-Encoding": "deflate", **JSON}
     async with chat.http.post("/chat", data=b"not deflated", headers=headers) as answer:
         assert answer.status == 400
         assert (await answer.json())["error"]["code"] == "invalid_request"
@@ -86,7 +101,8 @@ async def test_a_body_that_does_not_come_is_a_408(serve: Serve, monkeypatch: pyt
     monkeypatch.setattr(body_module, "READ_SECONDS", 0.02)
     chat = await serve()
     reader, writer = await asyncio.open_connection(*chat.runner.addresses[0])
-    writer.write(b"POST /chat HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    writer.write(b"POST /chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+    writer.write(b"Content-Length: 100\r\n\r\n{")
     assert (await reader.readline()).startswith(b"HTTP/1.1 408")
     writer.close()
     await writer.wait_closed()

@@ -92,7 +92,8 @@ async def test_a_client_that_does_not_read_is_cut_off(
     model.script = flood
     reader, writer = await asyncio.open_connection(*chat.runner.addresses[0], limit=1024)
     body = json.dumps({"model": "gpt", "messages": ASKED, "stream": True}).encode()
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head += b"Content-Length: %d\r\n\r\n"
     writer.write(head % len(body) + body)
     with structlog.testing.capture_logs() as lines:
         call = await model.call()

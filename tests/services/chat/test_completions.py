@@ -95,9 +95,10 @@ async def test_fields_that_are_ours_do_not_go_upstream(chat: Service, model: Scr
 
 
 async def test_no_field_of_the_body_becomes_an_option_of_the_call(
-    chat: Service, model: ScriptedModel
+    serve: Serve, model: ScriptedModel
 ):
     """The SDK's own keyword arguments are plain fields when they come from a client."""
+    chat = await serve(allow_client_system=True)
     async with chat.completions(model="gpt", extra_headers={"X-Bad": "1"}, timeout=0.001) as answer:
         assert answer.status == 200
     assert "x-bad" not in model.calls[0].headers

@@ -88,6 +88,12 @@ def test_a_field_of_the_wrong_type_is_refused_by_name(field: str, value: object)
     assert param.startswith(field)
 
 
+@pytest.mark.parametrize("field", ["chat_template", "models", "instructions", "base_url"])
+def test_a_field_that_could_undo_the_prompt_is_refused_unless_clients_may_say_as_much(field: str):
+    assert refused(**{field: "x"}) == ("invalid_request", field)
+    assert asked(allow_client_system=True, **{field: "x"}).body[field] == "x"
+
+
 def test_what_is_ours_is_taken_out_of_the_body():
     question = asked(variables={"x": "y"}, conversation_id="c", user="u", other=1)
     assert sorted(question.body) == ["messages", "model", "other", "user"]
