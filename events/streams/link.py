@@ -72,7 +72,8 @@ def connector(url: str, **options: Any) -> Callable[[], AbstractConnection]:
 
 @dataclass(slots=True)
 class Link:
-    """One connection; callers take turns. It connects when first used and after any error.
+    """One connection; callers take turns. It connects when first used, and again after any error and
+    after the server went away while nobody was using it.
 
     Every call raises :class:`LogUnavailable` when the server was not reached, and its subclass
     :class:`ReplyLost` when the command was sent but the reply did not come in time.
@@ -107,7 +108,7 @@ class Link:
         deadline = asyncio.get_running_loop().time() + seconds
         self._callers += 1
         try:
-            if self._callers > 1 or self._wire is None:
+            if self._callers > 1 or not self._is_connected():
                 return await self._in_turn(commands, deadline, seconds)
             async with self._turn:  # at once: there is nobody else
                 return await self._exchanged(commands, deadline, seconds)
@@ -123,7 +124,8 @@ class Link:
         except TimeoutError:
             raise LogUnavailable(_too_late(seconds)) from None
         try:
-            if self._wire is None:
+            if not self._is_connected():
+                await self.close()  # what died while nobody used it: nothing was lost with it
                 await self._connected(deadline, seconds)
             return await self._exchanged(commands, deadline, seconds)
         finally:
@@ -170,6 +172,9 @@ class Link:
             if isinstance(reply, RedisError):
                 raise _named(reply)
         return replies
+
+    def _is_connected(self) -> bool:
+        return self._wire is not None and not self._wire.is_lost
 
     def _standing(self) -> Wire:
         if self._wire is None:

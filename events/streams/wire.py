@@ -18,6 +18,11 @@ from redis.exceptions import InvalidResponse, RedisError, ResponseError
 class Wire(Protocol):
     """What a link speaks over. After any exception it must not be used again."""
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection is known to be gone, so that nothing that is sent now would arrive."""
+        ...
+
     def send(self, packed: bytes) -> None:
         """Send; raises ``OSError`` when the connection is known to be gone."""
         ...
@@ -67,6 +72,11 @@ class Direct(asyncio.Protocol):
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         transport.set_protocol(self)
+
+    @property
+    def is_lost(self) -> bool:
+        """See :class:`Wire`."""
+        return self._lost is not None
 
     def send(self, packed: bytes) -> None:
         """See :class:`Wire`. What the socket does not take at once is kept until it does."""
@@ -143,6 +153,11 @@ class Detour:
     def __init__(self, connection: AbstractConnection) -> None:
         self._connection = connection
         self._packed = b""
+
+    @property
+    def is_lost(self) -> bool:
+        """See :class:`Wire`; here it shows with the next command."""
+        return False
 
     def send(self, packed: bytes) -> None:
         """See :class:`Wire`; it goes out with the next :meth:`receive`."""
