@@ -28,12 +28,26 @@ def spawn(
     """A command line in a process of its own; ``code`` replaces ``-m services.cli``."""
     start = ["-c", code] if code else ["-m", "services.cli"]
     return subprocess.Popen(
-        [sys.executable, *start, *arguments], cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE
+        [sys.executable, *start, *arguments],
+        cwd=ROOT,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        preexec_fn=_heeds_ctrl_c,  # noqa: PLW1509  no thread of ours is at work here
     )
 
 
+def _heeds_ctrl_c() -> None:
+    """Who is started in the background of a shell inherits that Ctrl-C is to be ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 async def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
-    out, err = await asyncio.to_thread(process.communicate, timeout=30)
+    try:
+        out, err = await asyncio.to_thread(process.communicate, timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
     return process.returncode, (out or b"").decode(), err.decode()
 
 
