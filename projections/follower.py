@@ -8,7 +8,6 @@ what a broken connection may have swallowed. Entries are applied first and ackno
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from events.chain import STRAY_FROM, Chain, Entry, Head, Outcome, Recorded, read
 from events.errors import (
@@ -21,31 +20,8 @@ from events.errors import (
 )
 from events.log import EventLog, Feed, Pulse
 from projections.applying import Applied, Read
+from projections.observer import Observer
 from projections.reading import ReadAhead
-
-
-class Observer(Protocol):
-    """Told of what happens; keeps metrics and logs out of the follower."""
-
-    def applied(self, outcomes: Sequence[Outcome], lag_us: int | None) -> None:
-        """Entries were folded; ``lag_us`` is the last one's, None while replaying."""
-        ...
-
-    def reached(self, pulse: Pulse, position: int) -> None:
-        """The log was reached and its head looked at."""
-        ...
-
-    def lost(self, error: LogError) -> None:
-        """The log was not reached, or is not the one that we know."""
-        ...
-
-    def changed(self, state: str, reason: str) -> None:
-        """The follower's state is another one now."""
-        ...
-
-    def crashed(self, error: Exception) -> None:
-        """A bug: the follower goes on by its recovery path, but somebody should hear of it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

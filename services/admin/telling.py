@@ -39,7 +39,7 @@ class Telling:
     # the follower's observer
 
     def applied(self, outcomes: Sequence[Outcome], lag_us: int | None) -> None:
-        """See :class:`~projections.follower.Observer`."""
+        """See :class:`~projections.observer.Observer`."""
         self.metrics.log_head_position.set(self._core.head_position)
         for outcome in outcomes:
             if isinstance(outcome, Rejected):
@@ -79,19 +79,19 @@ class Telling:
         self._core.hub.tell(Update(kind=kinds[type(event)], data=data))
 
     def reached(self, pulse: Pulse, position: int) -> None:
-        """See :class:`~projections.follower.Observer`."""
+        """See :class:`~projections.observer.Observer`."""
         self.metrics.log_head_position.set(max(pulse.head_position, position))
 
     def lost(self, error: LogError) -> None:
-        """See :class:`~projections.follower.Observer`."""
+        """See :class:`~projections.observer.Observer`."""
         _log.warning("log_lost", error=str(error), kind=type(error).__name__)
 
     def changed(self, state: str, reason: str) -> None:
-        """See :class:`~projections.follower.Observer`."""
+        """See :class:`~projections.observer.Observer`."""
         _log.info("state_changed", state=state, reason=reason)
 
     def crashed(self, error: Exception) -> None:
-        """See :class:`~projections.follower.Observer`."""
+        """See :class:`~projections.observer.Observer`."""
         _log.error("follower_crashed", error=repr(error), exc_info=error)
 
     # the writer's observer

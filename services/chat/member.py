@@ -148,7 +148,7 @@ class ReplicaObserver:
     _shown: Mapping[str, LivePrompt] = field(default_factory=dict)
 
     def applied(self, outcomes: Sequence[Outcome], lag_us: int | None) -> None:
-        """See :class:`~projections.follower.Observer`."""
+        """See :class:`~projections.observer.Observer`."""
         lag = None if lag_us is None else lag_us / 1e6
         for outcome in outcomes:
             if isinstance(outcome, Rejected):
@@ -195,22 +195,22 @@ class ReplicaObserver:
         self._shown = prompts
 
     def reached(self, pulse: Pulse, position: int) -> None:
-        """See :class:`~projections.follower.Observer`."""
+        """See :class:`~projections.observer.Observer`."""
         self.metrics.log_connected.set(1)
         self.metrics.log_head_position.set(pulse.head_position)
         self.metrics.lag_events.set(max(0, pulse.head_position - position))
         self.metrics.clock_offset.set(self.clock_offset())
 
     def lost(self, error: LogError) -> None:
-        """See :class:`~projections.follower.Observer`."""
+        """See :class:`~projections.observer.Observer`."""
         self.metrics.log_connected.set(0)
         _log.warning("log_lost", error=str(error), kind=type(error).__name__)
 
     def changed(self, state: str, reason: str) -> None:
-        """See :class:`~projections.follower.Observer`."""
+        """See :class:`~projections.observer.Observer`."""
         self.metrics.set_state(state)
         _log.info("state_changed", state=state, reason=reason)
 
     def crashed(self, error: Exception) -> None:
-        """See :class:`~projections.follower.Observer`."""
+        """See :class:`~projections.observer.Observer`."""
         _log.error("follower_crashed", error=repr(error), exc_info=error)
