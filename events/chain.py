@@ -197,7 +197,7 @@ def _parse(chain: Chain, entry: Entry, own: str) -> Recorded:
         raise _Reject(Reason.BROKEN_CHAIN, "its prevhash is not the hash of the event before")
     event = envelope["data"]
     if envelope["subject"] != subject(event):
-        raise _Reject(Reason.INVALID, "its subject is not the prompt that it is about")
+        raise _Reject(Reason.INVALID, "its subject is not what it is about")
     if isinstance(event, LogOpened) and chain.log_id:
         raise _Reject(Reason.OPENED_TWICE, "the log was opened before")
     return _recorded(envelope, entry, own)

@@ -15,13 +15,32 @@ from typing import (
     Literal,
     NamedTuple,
     NotRequired,  # pydantic asks for these below Python 3.12
+    assert_never,
 )
 
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
 from typing_extensions import TypedDict
 
+from events.access import (
+    KeyAdded,
+    KeyEvent,
+    KeyRevoked,
+    PasswordSet,
+    PersonAdded,
+    PersonEvent,
+    PersonRemoved,
+    RoleChanged,
+    SignedOut,
+)
 from events.limits import MAX_ACTOR_CHARACTERS, MAX_REQUEST_KEY_CHARACTERS
-from events.model import Event, LogOpened, PromptArchived, PromptRestored, PromptSaved
+from events.model import (
+    Event,
+    LogOpened,
+    PromptArchived,
+    PromptEvent,
+    PromptRestored,
+    PromptSaved,
+)
 
 TYPE_PREFIX = "promptcast."
 _Hash = Annotated[str, StringConstraints(min_length=64, max_length=64)]
@@ -81,7 +100,54 @@ class _Archived(_Carried):
     data: PromptArchived
 
 
-Envelope = _Opened | _Saved | _Restored | _Archived
+class _PersonAdded(_Carried):
+    type: Literal["promptcast.PersonAdded.v1"]
+    data: PersonAdded
+
+
+class _RoleChanged(_Carried):
+    type: Literal["promptcast.RoleChanged.v1"]
+    data: RoleChanged
+
+
+class _PersonRemoved(_Carried):
+    type: Literal["promptcast.PersonRemoved.v1"]
+    data: PersonRemoved
+
+
+class _PasswordSet(_Carried):
+    type: Literal["promptcast.PasswordSet.v1"]
+    data: PasswordSet
+
+
+class _SignedOut(_Carried):
+    type: Literal["promptcast.SignedOut.v1"]
+    data: SignedOut
+
+
+class _KeyAdded(_Carried):
+    type: Literal["promptcast.KeyAdded.v1"]
+    data: KeyAdded
+
+
+class _KeyRevoked(_Carried):
+    type: Literal["promptcast.KeyRevoked.v1"]
+    data: KeyRevoked
+
+
+Envelope = (
+    _Opened
+    | _Saved
+    | _Restored
+    | _Archived
+    | _PersonAdded
+    | _RoleChanged
+    | _PersonRemoved
+    | _PasswordSet
+    | _SignedOut
+    | _KeyAdded
+    | _KeyRevoked
+)
 ENVELOPE: TypeAdapter[Envelope] = TypeAdapter(Annotated[Envelope, Field(discriminator="type")])
 """Parses the bytes of any event of a present schema version."""
 
@@ -90,6 +156,13 @@ TYPES: dict[type, str] = {
     PromptSaved: "promptcast.PromptSaved.v1",
     PromptRestored: "promptcast.PromptRestored.v1",
     PromptArchived: "promptcast.PromptArchived.v1",
+    PersonAdded: "promptcast.PersonAdded.v1",
+    RoleChanged: "promptcast.RoleChanged.v1",
+    PersonRemoved: "promptcast.PersonRemoved.v1",
+    PasswordSet: "promptcast.PasswordSet.v1",
+    SignedOut: "promptcast.SignedOut.v1",
+    KeyAdded: "promptcast.KeyAdded.v1",
+    KeyRevoked: "promptcast.KeyRevoked.v1",
 }
 
 
@@ -121,7 +194,7 @@ def render(event: Event, stamp: Stamp, position: int, prevhash: str) -> bytes:
     if stamp.request:
         fields |= {"requestkey": stamp.request.key, "requesthash": stamp.request.hash}
     fields["data"] = event.model_dump(exclude_defaults=True)
-    if not isinstance(event, LogOpened):
+    if isinstance(event, PromptEvent):
         fields["data"]["branch"] = event.branch
     return json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
@@ -133,8 +206,18 @@ def request_of(envelope: Envelope) -> RequestKey | None:
 
 
 def subject(event: Event) -> str:
-    """CloudEvents' ``subject``: the prompt, or ``log`` for what concerns the log itself."""
-    return "log" if isinstance(event, LogOpened) else event.prompt
+    """CloudEvents' ``subject``: the prompt, ``person:<name>``, ``key:<id>``, or ``log`` for itself."""
+    if isinstance(
+        event, PromptEvent
+    ):  # first: of these there are many, and it is the quick way out
+        return event.prompt
+    if isinstance(event, LogOpened):
+        return "log"
+    if isinstance(event, PersonEvent):
+        return f"person:{event.person}"
+    if isinstance(event, KeyEvent):
+        return f"key:{event.key}"
+    assert_never(event)
 
 
 def digest(data: bytes) -> str:

@@ -8,6 +8,7 @@
     ├── SettingsError            a wrong setting (services/settings.py)
     ├── CannotListen             an address that is taken or not ours (services/listening.py)
     ├── CliError, DevError       a command that failed (services/cli, services/dev)
+    ├── Busy                     more passwords at once than may wait (services/admin/access/secrets.py)
     ├── Refused                  a command that the present state does not allow (projections/refusals.py)
     ├── LogError                 everything that can go wrong with the log
     │   ├── LogUnavailable       not reached within the deadline; nothing was changed

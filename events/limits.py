@@ -1,8 +1,13 @@
 """Every limit on what an event may hold, in one place. Sizes are bytes of UTF-8 unless said otherwise."""
 
 PROMPT_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+PERSON_NAME = r"^[a-z0-9][a-z0-9._@+-]{0,63}$"
+KEY_ID = r"^[0-9a-f]{12}$"
+KEY_NAME = PROMPT_NAME
 VARIABLE_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 MAX_PROMPTS = 1_000
+MAX_PEOPLE = 1_000
+MAX_KEYS = 1_000
 MAX_TEMPLATE_BYTES = 256 * 1024
 MAX_CONFIG_BYTES = 32 * 1024
 """Of the config as canonical JSON: parameters are settings, not a second template."""

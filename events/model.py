@@ -1,4 +1,6 @@
-"""What can happen: four events, immutable, in the past tense, each fit to be applied by itself.
+"""What can happen: events, immutable, in the past tense, each fit to be applied by itself.
+
+Here are those about prompts; those about people and keys are in :mod:`events.access`.
 
 The models are the schema of the log's ``data``: they refuse what the edit API refuses, so a replica
 that reads an event applies exactly the rules under which it was written.
@@ -8,8 +10,10 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
+from events.access import AccessEvent
+from events.frozen import Frozen
 from events.limits import (
     MAX_CONFIG_BYTES,
     MAX_CONFIG_DEPTH,
@@ -52,12 +56,6 @@ def _parses(text: str) -> str:
 
 
 TemplateText = Annotated[str, AfterValidator(_parses)]
-
-
-class Frozen(BaseModel):
-    """A value object: immutable, and unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def _not_owned(parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -163,5 +161,6 @@ class PromptArchived(Frozen):
     note: Note = ""
 
 
-Event = LogOpened | PromptSaved | PromptRestored | PromptArchived
 PromptEvent = PromptSaved | PromptRestored | PromptArchived
+Event = LogOpened | PromptEvent | AccessEvent
+"""All of them, closed: any may stand in any log, and each log's fold passes over the other's."""

@@ -1,5 +1,6 @@
 """The fleet: its members, what each has applied, and how far an event has spread over them."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -136,6 +137,15 @@ def _lags(known: Member | None, report: Report) -> tuple[tuple[int, int], ...]:
     if report.lag_us is None or (lags and lags[-1][0] == report.position):
         return lags
     return (*lags[1 - LAGS_KEPT :], (report.position, report.lag_us))
+
+
+def answers(fleet: Fleet, prompt: str) -> dict[int, int]:
+    """How many answers the members have given from each version of ``prompt``, as they last told."""
+    total: Counter[int] = Counter()
+    for member in fleet.members.values():
+        if member.status:
+            total.update(member.status.answers.get(prompt, {}))
+    return dict(total)
 
 
 def outcome(member: Member, position: int, prompt: str | None) -> Outcome:

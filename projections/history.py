@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal, assert_never
 
 from events.chain import Outcome, Recorded, Rejected
 from events.model import (
-    LogOpened,
     PromptArchived,
     PromptEvent,
     PromptRestored,
@@ -138,7 +137,7 @@ class _Draft:
             return
         if outcome.request:
             self.keyed.append((outcome.request, outcome.position))
-        if not isinstance(outcome.event, LogOpened):
+        if isinstance(outcome.event, PromptEvent):
             self.take_prompt(outcome, outcome.event)
 
     def take_prompt(self, recorded: Recorded, event: PromptEvent) -> None:

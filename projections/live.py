@@ -7,7 +7,6 @@ from typing import NamedTuple, assert_never
 
 from events.chain import Outcome, Recorded, Rejected
 from events.model import (
-    LogOpened,
     PromptArchived,
     PromptConfig,
     PromptEvent,
@@ -59,7 +58,7 @@ def fold(live: Live, outcomes: Iterable[Outcome]) -> Live:
     """:func:`apply` over several entries; only what is live in the end is compiled."""
     last: dict[str, tuple[Recorded, PromptEvent]] = {}
     for outcome in outcomes:
-        if isinstance(outcome, Rejected) or isinstance(outcome.event, LogOpened):
+        if isinstance(outcome, Rejected) or not isinstance(outcome.event, PromptEvent):
             continue
         last[outcome.event.prompt] = outcome, outcome.event
     held = {name: what for name, what in last.items() if live.holds(name)}

@@ -3,10 +3,12 @@
 ::
 
     Refused
-    ├── NotFound              no such prompt or version
+    ├── NotFound              no such prompt or version, person or API key
     ├── RevisionMoved         somebody else changed the prompt meanwhile
     ├── PreconditionRequired  the command does not say which revision it was decided upon
     ├── Invalid               the content breaks the rules; every mistake is listed
+    │   └── Exists            the name or id is taken
+    ├── LastAdmin             nobody among the people could let others in any more
     ├── KeyReused             the idempotency key belongs to another request
     └── ReadOnly              the log holds events that this version does not know
 """
@@ -21,7 +23,7 @@ class Refused(PromptcastError):
 
 
 class NotFound(Refused):
-    """There is no such prompt, or no such version of it."""
+    """There is no such prompt, or no such version of it; no such person or API key."""
 
 
 class RevisionMoved(Refused):
@@ -57,6 +59,17 @@ class Invalid(Refused):
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
         super().__init__("; ".join(f"{m.pointer}: {m.detail}" for m in mistakes)[:500])
         self.mistakes = mistakes
+
+
+class Exists(Invalid):
+    """Somebody or something has this name or id already; ``pointer`` is where it was asked for."""
+
+    def __init__(self, pointer: str, detail: str) -> None:
+        super().__init__((Mistake(pointer, detail),))
+
+
+class LastAdmin(Refused):
+    """It would leave no admin among the people."""
 
 
 class KeyReused(Refused):

@@ -44,6 +44,13 @@ class Status:
     last_reload_at: _Whole | None = None
     globs: tuple[str, ...] = ("*",)
     live: Mapping[str, LiveVersion] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[int, Annotated[_Whole, Field(ge=0)]]] = field(
+        default_factory=dict
+    )
+    """Chat answers by prompt and version since the start: of the 100 prompts, and of each the 20
+    versions, that were used last."""
+    voucher: str | None = None
+    """That ``url`` is this replica's own, for those who know the chat key."""
 
 
 @dataclass(frozen=True, slots=True)

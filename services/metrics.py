@@ -165,6 +165,8 @@ class AdminMetrics(Declared):
         )
         self.log_head_position = self._gauge("log_head_position", "The log's last position")
         self.sse_clients = self._gauge("sse_clients", "Clients that watch the updates")
+        self.denials = self._counter("admin_denials", "Requests that were turned away", "reason")
+        self.sign_ins = self._counter("sign_ins", "Attempts to sign in, by outcome", "outcome")
 
     def set_replicas(self, states: Iterable[str]) -> None:
         """Count the members by state; every state of `MEMBER_STATES` is shown, if with 0."""

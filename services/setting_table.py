@@ -106,7 +106,16 @@ class Settings(BaseSettings):
         shown="events are not signed",
     )
     admin_key: types.Key | None = _setting(
-        None, "the key of the edit API", KEY, shown="none; the admin needs one"
+        None,
+        "the key of whoever runs the service: it may do everything, always",
+        KEY,
+        shown="none: people and API keys only",
+    )
+    behind_tls: bool = _setting(
+        False,
+        "a proxy ends TLS before the admin and sets X-Forwarded-Proto and X-Forwarded-For: believe it",
+        BOOLEAN,
+        shown="false",
     )
     chat_key: types.Key | None = _setting(
         None,

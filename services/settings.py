@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any, Literal
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
 from events.errors import PromptcastError
@@ -126,15 +126,12 @@ def _check_chat(settings: Settings) -> None:
 
 
 def _check_admin(settings: Settings) -> None:
-    if len(_revealed(settings.admin_key)) < MIN_ADMIN_KEY:
+    key = settings.admin_key
+    if key is not None and len(key.get_secret_value()) < MIN_ADMIN_KEY:
         raise SettingsError(
-            f"PROMPTCAST_ADMIN_KEY must be set to at least {MIN_ADMIN_KEY} characters:"
+            f"PROMPTCAST_ADMIN_KEY must have at least {MIN_ADMIN_KEY} characters:"
             " make one with `openssl rand -hex 32`"
         )
-
-
-def _revealed(secret: SecretStr | None) -> str:
-    return "" if secret is None else secret.get_secret_value()
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,6 +1,6 @@
 """Every key that Promptcast uses in Redis."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,11 +8,17 @@ class Keys:
     """The keys of one namespace; the braces keep them on one slot of a cluster."""
 
     namespace: str
+    stream: str = "log"
 
     @property
     def log(self) -> str:
         """Stream: the log, the only source of truth. Entry ids are positions, ``<N>-0``."""
-        return f"{{{self.namespace}}}:log"
+        return f"{{{self.namespace}}}:{self.stream}"
+
+    @property
+    def access(self) -> "Keys":
+        """These keys with the access log, ``access``, for the log: a stream like the other."""
+        return replace(self, stream="access")
 
     @property
     def reports(self) -> str:
@@ -26,3 +32,16 @@ class Keys:
     def snapshot(self, projection: str) -> str:
         """Hash: a projection's state at a position."""
         return f"{{{self.namespace}}}:snapshot:{projection}"
+
+    @property
+    def credentials(self) -> str:
+        """Hash: argon2id encodings of people's passwords, digests of API keys and of one-time links."""
+        return f"{{{self.namespace}}}:credentials"
+
+    def session(self, digest: str) -> str:
+        """Hash with a time to live: a session of the admin, by the SHA-256 of its token."""
+        return f"{{{self.namespace}}}:session:{digest}"
+
+    def link(self, digest: str) -> str:
+        """Hash with a time to live: a one-time link, by the SHA-256 of its token."""
+        return f"{{{self.namespace}}}:link:{digest}"

@@ -32,6 +32,8 @@ _NO_RIGHTS = ("ACL failure in script", "user executing the script can't run this
 _PASSING = ("LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "UNBLOCKED")
 
 Command = tuple[str | bytes | int, ...]
+Connect = Callable[[], AbstractConnection]
+"""Makes a connection to Redis; opens none yet."""
 
 
 class ReplyLost(LogUnavailable):

@@ -71,7 +71,8 @@ class Interval(Body):
 
 
 class VersionSummary(Body):
-    """A version in the history. ``size`` is the template's, in bytes."""
+    """A version in the history. ``size`` is the template's, in bytes; ``answers`` is how many chat
+    answers the members have given from it since they started, as far as they told."""
 
     name: str
     branch: str
@@ -85,6 +86,7 @@ class VersionSummary(Body):
     content_hash: Hash
     live: bool
     live_intervals: Sequence[Interval]
+    answers: Annotated[int, Field(ge=0)]
 
 
 class VersionPage(Body):
@@ -191,8 +193,18 @@ class RejectedPosition(Body):
     prompt: str | None
 
 
+class ReloadLag(Body):
+    """How long an event took from its append until the member had applied it."""
+
+    position: int
+    lag_ms: float
+
+
 class Member(Body):
-    """A replica that was seen and has neither left nor been reaped. Null: not heard of yet."""
+    """A replica that was seen and has neither left nor been reaped. Null: not heard of yet.
+
+    ``silent_seconds`` is since its last sign of life; ``recent_lags`` are its last ones, oldest first.
+    """
 
     id: str
     instance: str | None
@@ -205,7 +217,9 @@ class Member(Body):
     last_reload: Time | None
     rejected: Sequence[RejectedPosition]
     uptime_seconds: float | None
+    silent_seconds: float | None
     prompts: Sequence[str]
+    recent_lags: Sequence[ReloadLag]
 
 
 class FleetPage(Body):
@@ -214,6 +228,39 @@ class FleetPage(Body):
     items: Sequence[Member]
     next: None
     head: int
+
+
+TrialSource = Literal["live", "draft"]
+
+
+class TrialProblem(Body):
+    """Why there is no answer. ``code`` is one of chat's errors, or of the asking itself."""
+
+    code: str
+    detail: str
+
+
+class TrialAnswer(Body):
+    """What one replica, or the model for a draft, has answered. ``replica`` is null for a draft, and
+    when nobody could be asked; ``version`` and ``revision`` are what it answered from, null for a
+    draft. ``cut``: the reply is longer. Without an answer, ``problem`` says why."""
+
+    source: TrialSource
+    replica: str | None
+    version: VersionNumber | None
+    revision: Position | None
+    reply: str | None
+    cut: bool
+    model: str | None
+    usage: dict[str, Any] | None
+    seconds: float
+    problem: TrialProblem | None
+
+
+class Trial(Body):
+    """The draft's row first, if there was one; then those of replicas, by id."""
+
+    answers: Sequence[TrialAnswer]
 
 
 class Check(Body):

@@ -101,6 +101,7 @@ ENDPOINTS = (
         handler=compare,
         name="diffVersions",
         tag="History",
+        role="viewer",
         summary="What changed between two versions",
         params=(NAME, FROM, TO),
         answers=(Answer(200, "The difference.", bodies.VersionDiff),),

@@ -1,6 +1,6 @@
 """The core of the admin service: history, writer, fleet and updates behind one port."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from events.chain import Entry
@@ -9,12 +9,12 @@ from events.limits import MAX_READ_BYTES
 from events.log import EventLog
 from events.model import PromptSaved
 from projections.decisions import Content, Save, check_content
-from projections.fleet import Member
+from projections.fleet import Member, answers
 from projections.history import History, VersionRecord
 from services.admin.fleet_watch import FleetWatch
 from services.admin.hub import Hub, Listener
 from services.admin.mirror import Mirror
-from services.admin.views import Change, FleetView, MemberView, Propagation
+from services.admin.views import Address, Change, FleetView, MemberView, Propagation, ReloadLag
 from services.admin.writer import Command, Writer
 
 
@@ -108,8 +108,20 @@ class AdminCore:
             last_reload=rfc3339(reload_at) if reload_at else None,
             rejected=report.rejected if report else (),
             uptime_seconds=max(0.0, (now - started) / 1e6) if started else None,
+            silent_seconds=self.watch.silent(member),
             prompts=status.globs if status else ("*",),
+            recent_lags=tuple(ReloadLag(position=at, lag_ms=us / 1e3) for at, us in member.lags),
         )
+
+    def address(self, replica: str) -> Address | None:
+        """Where a member is, by its last heartbeat."""
+        member = self.watch.fleet.members.get(replica)
+        status = member.status if member else None
+        return Address(status.url, status.voucher) if status and status.url else None
+
+    def answers(self, prompt: str) -> Mapping[int, int]:
+        """Answers from each version of a prompt, over all members, as known now."""
+        return answers(self.watch.fleet, prompt)
 
     def subscribe(self) -> Listener:
         """Hear of what happens from now on."""

@@ -4,14 +4,15 @@ says are made of the same row."""
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from aiohttp import web
 from pydantic import BaseModel
 
 from events.errors import LogUnavailable, OutcomeUnknown
-from services.admin.auth import AdminKey
-from services.admin.context import ACTOR
+from projections.access import Role
+from services.admin.access.who import Who
+from services.admin.context import ACTOR, WHO
 from services.admin.params import Param, check_query
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -38,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A call: where it is, what it takes, what it answers. ``open``: no key is needed."""
+    """A call: where it is, who may use it, what it takes, what it answers."""
 
     method: Literal["GET", "POST", "DELETE"]
     path: str
@@ -47,31 +48,42 @@ class Endpoint:
     tag: str
     summary: str
     answers: tuple[Answer, ...]
+    role: Role | None
+    """The least that who asks must be; None: open to everybody. There is no default: a new route is
+    closed until somebody has said whose it is."""
     description: str = ""
     params: tuple[Param[Any], ...] = ()
     body: type[BaseModel] | None = None
     problems: tuple[str, ...] = ()
-    open: bool = False
     seconds: float | None = READ_SECONDS
     """A deadline for the whole answer; None for a stream."""
     changes: bool = False
     """Whether it may have changed something when the deadline passes."""
 
 
-def mount(app: web.Application, endpoints: Iterable[Endpoint], key: AdminKey) -> None:
-    """Add the routes; without ``open`` the handler is reached only with the key."""
+class Gate(Protocol):
+    """Lets in who may; see :class:`~services.admin.access.guard.Guard`."""
+
+    async def admit(self, request: web.Request, role: Role) -> Who:
+        """Who asks; raises a 401 or 403 ``Problem`` unless it is at least ``role``."""
+        ...
+
+
+def mount(app: web.Application, endpoints: Iterable[Endpoint], gate: Gate) -> None:
+    """Add the routes; a handler with a role is reached only through the gate."""
     for endpoint in endpoints:
-        handler = _served(endpoint, key)
+        handler = _served(endpoint, gate)
         if endpoint.method == "GET":
             app.router.add_get(endpoint.path, handler, allow_head=endpoint.seconds is not None)
         else:
             app.router.add_route(endpoint.method, endpoint.path, handler)
 
 
-def _served(endpoint: Endpoint, key: AdminKey) -> Handler:
+def _served(endpoint: Endpoint, gate: Gate) -> Handler:
     async def served(request: web.Request) -> web.StreamResponse:
-        if not endpoint.open:  # probes and scrapers may send along what they like
-            request[ACTOR] = key.check(request)
+        if endpoint.role is not None:  # probes and scrapers may send along what they like
+            who = await gate.admit(request, endpoint.role)
+            request[WHO], request[ACTOR] = who, who.actor
             check_query(endpoint.params, request)
         deadline = asyncio.timeout(endpoint.seconds)
         try:

@@ -20,6 +20,7 @@ ENDPOINTS = (
         handler=show_fleet,
         name="showFleet",
         tag="Fleet",
+        role="viewer",
         summary="Every member: its state, how far it is, what it serves and what it rejected",
         answers=(Answer(200, "The members, by id.", bodies.FleetPage),),
         problems=("invalid",),

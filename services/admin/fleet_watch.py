@@ -88,6 +88,10 @@ class FleetWatch:
         """The member's state as of now."""
         return state(member, monotonic(), self.limits)
 
+    def silent(self, member: Member) -> float | None:
+        """Seconds since the member was last heard of; None: never."""
+        return round(monotonic() - member.heard_at, 3) if member.report else None
+
     def states(self) -> dict[str, str]:
         """All members' states by id."""
         return {name: self.state(member) for name, member in self.fleet.members.items()}

@@ -16,7 +16,7 @@ from events.streams.shelf import Shelf
 from projections.history import History
 from projections.snapshot import Snapshot, dump_history, dump_live, load_history, pack, unpack
 from services.admin.mirror import Mirror
-from services.admin.opening import Memory
+from services.admin.opening import Memory, recall
 
 KEEP_EVENTS = 1_000
 """A start replays at most about so many events."""
@@ -40,9 +40,7 @@ class Keeper:
         When this machine remembers a log, and it is not this one, start with nothing but that: a log
         that is missing, shorter or another one is known to be so, and is read once it is back.
         """
-        remembered = self.memory.recall()
-        if remembered and not await self._holds(remembered.head):
-            self.mirror.follower.remembered = remembered  # it finds that the log is another one
+        if not await recall(self.mirror, self.memory):
             return
         found = await self._snapshot()
         if found:

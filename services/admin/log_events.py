@@ -7,6 +7,7 @@ their hash; what is no JSON (somebody wrote poison into the stream) goes out in 
 import asyncio
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -33,7 +34,11 @@ LIMIT = integer("limit", "How many entries at most.", lowest=1, highest=MOST, de
 async def list_events(request: web.Request) -> web.Response:
     """A page of the log, oldest first; ``next`` is null at its end."""
     core, cursor, limit = request.app[CORE], CURSOR.of(request), LIMIT.of(request)
-    entries = await core.events(cursor, limit)
+    return await page(await core.events(cursor, limit), cursor, limit, core.head_position)
+
+
+async def page(entries: Sequence[Entry], cursor: int, limit: int, head: int) -> web.Response:
+    """``entries``, at most ``limit`` behind ``cursor``, as a page of a log that ends at ``head``."""
     items: list[bytes] = []
     worked = 0
     for entry in entries:
@@ -43,7 +48,7 @@ async def list_events(request: web.Request) -> web.Response:
             worked = 0
             await asyncio.sleep(0)
     last = entries[-1].position if entries else cursor
-    more = len(entries) == limit or (bool(entries) and last < core.head_position)
+    more = len(entries) == limit or (bool(entries) and last < head)
     end = json.dumps(last if more else None).encode()
     body = b'{"items":[' + b",".join(items) + b'],"next":' + end + b"}"
     return web.Response(body=body, content_type="application/json", charset="utf-8")
@@ -89,6 +94,7 @@ ENDPOINTS = (
         handler=list_events,
         name="listEvents",
         tag="Log",
+        role="viewer",
         summary="The log as stored, oldest first",
         params=(CURSOR, LIMIT),
         answers=(Answer(200, "A page of the log.", LogPage),),

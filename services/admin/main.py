@@ -5,6 +5,7 @@ import random
 import signal
 import sys
 from dataclasses import dataclass
+from time import monotonic
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -19,7 +20,10 @@ from projections.applying import Applied
 from projections.follower import Follower, Pace
 from projections.held import Held
 from projections.history import History, fold
+from services.admin.access.bootstrap import tell_if_locked_out
+from services.admin.access.parts import AccessParts, build_access
 from services.admin.app import build_app, make_runner
+from services.admin.appending import AppendQueue
 from services.admin.core import AdminCore
 from services.admin.fleet_watch import FleetWatch
 from services.admin.hub import Hub
@@ -40,6 +44,7 @@ class Parts:
     """Everything that one admin instance is made of."""
 
     core: AdminCore
+    access: AccessParts
     keeper: Keeper
     metrics: AdminMetrics
     source: str
@@ -68,6 +73,7 @@ class Parts:
 
     async def leave(self) -> None:
         """Keep what should be kept, and close what is open."""
+        await self.access.close()
         await self.keeper.last()
         await self.core.mirror.follower.feed.close()
         await self.core.watch.reports.close()
@@ -99,11 +105,12 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
         telling.looked,
         telling.converged,
     )
-    writer = Writer(log, mirror, ring, source, telling)
+    writer = Writer(mirror, AppendQueue(mirror, ring, source), telling)
     telling.core = core = AdminCore(log, mirror, writer, watch, Hub())
     memory = Memory(settings.state_dir / "log.json" if settings.state_dir else None)
     keeper = Keeper(Shelf(Link(connect), keys), log, mirror, ring, memory)
-    return Parts(core, keeper, metrics, source, settings.open_after)
+    access = build_access(settings, connect, keys, ring, monotonic)
+    return Parts(core, access, keeper, metrics, source, settings.open_after)
 
 
 def run(settings: Settings) -> None:
@@ -118,11 +125,14 @@ async def serve(settings: Settings) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = make_runner(build_app(parts.core, settings, parts.metrics, registry))
+    runner = make_runner(build_app(parts.core, parts.access, settings, parts.metrics, registry))
     await runner.setup()
     url = await listen(runner, settings)
     owned = Owned()
     owned.start("follow", persist("follow", parts.join))
+    owned.start("access", persist("access", parts.access.book.run))
+    if settings.admin_key is None:
+        owned.start("way in", tell_if_locked_out(parts.access.book))
     owned.start("reports", persist("reports", parts.core.watch.follow_reports))
     owned.start("groups", persist("groups", parts.core.watch.look_around))
     owned.start("snapshots", persist("snapshots", parts.keeper.keep_up))

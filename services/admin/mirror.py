@@ -1,51 +1,23 @@
-"""The mirror: this admin instance's own projection of the log, and the proof that it is true now."""
+"""The mirror: this admin instance's own projection of the prompts' log."""
 
 from dataclasses import dataclass
 
 from events.chain import Recorded, decode
 from events.errors import LogForked
-from events.log import EventLog
 from events.model import PromptRestored, PromptSaved
 from projections.decisions import Content
-from projections.follower import Follower
-from projections.held import Held
 from projections.history import History, VersionRecord
+from services.admin.tracked import Tracked
 
 
 @dataclass(slots=True)
-class Mirror:
-    """The history and the follower that keeps it; reads content from the log by position."""
-
-    log: EventLog
-    follower: Follower
-    held: Held[History]
+class Mirror(Tracked[History]):
+    """The prompts' log as it is known here; reads content from it by position."""
 
     @property
     def history(self) -> History:
         """The history as it is known here, at this moment."""
         return self.held.state
-
-    async def confirm(self) -> bool:
-        """Whether the history was at the log's head; if it was not, it is caught up.
-
-        Raises a ``LogError`` when the log is not reached or is not the one that we know.
-        """
-        pulse = await self.follower.look()
-        if pulse.head_position == self.follower.position:
-            return True
-        await self.catch_up()
-        return False
-
-    async def catch_up(self) -> None:
-        """Apply all that the log holds."""
-        while entries := await self.log.read(self.follower.position):
-            await self.follower.take(entries)
-
-    async def confirmed(self) -> History:
-        """The history at a moment after this was called, as the log's head has proved."""
-        while not await self.confirm():
-            pass
-        return self.history
 
     async def content(self, record: VersionRecord) -> Content:
         """What a version says. Raises ``LogForked`` when the log holds something else there."""

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from services.admin import log_bodies
+from services.admin.access.transport import COOKIE, SECURE_COOKIE
 from services.admin.endpoint import Answer, Endpoint
 from services.admin.params import Param
 from services.admin.problem_types import PROBLEM_TYPES
@@ -23,6 +24,20 @@ _HEADERS: Final = {
     401: {"WWW-Authenticate": "How to ask: `Bearer`."},
     429: {"Retry-After": "Seconds."},
     503: {"Retry-After": "Seconds."},
+}
+_SCHEMES: Final = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The key of the environment, or an API key (`pc_…`).",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": f"`{SECURE_COOKIE}` over TLS. Made by `POST /api/v1/session`. With it, whatever"
+        " is no GET must carry the session's `X-CSRF-Token`, and an `Origin` of this host.",
+    },
 }
 _Mode = Literal["validation", "serialization"]
 _Schemas = Mapping[Any, dict[str, Any]]
@@ -53,9 +68,9 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": defined["$defs"],
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": _SCHEMES,
         },
-        "security": [{"key": []}],
+        "security": [{"key": []}, {"session": []}],
     }
 
 
@@ -81,16 +96,20 @@ def _operation(row: Endpoint, schemas: _Schemas) -> dict[str, Any]:
         "tags": [row.tag],
         "responses": _responses(row, schemas),
     }
-    if row.description:
-        operation["description"] = row.description
+    if said := " ".join(filter(None, [row.description, _least(row)])):
+        operation["description"] = said
     if row.params:
         operation["parameters"] = [_parameter(param) for param in row.params]
     if row.body:
         content = {"application/json": {"schema": schemas[row.body, "validation"]}}
         operation["requestBody"] = {"required": True, "content": content}
-    if row.open:
+    if row.role is None:
         operation["security"] = []
     return operation
+
+
+def _least(row: Endpoint) -> str:
+    return f"Role: {row.role}." if row.role else ""
 
 
 def _parameter(param: Param[Any]) -> dict[str, Any]:
@@ -114,7 +133,11 @@ def _responses(row: Endpoint, schemas: _Schemas) -> dict[str, Any]:
 
 
 def _problems(row: Endpoint) -> list[str]:
-    always = ["internal"] if row.open else ["unauthorized", "invalid", "internal"]
+    always = ["internal"]
+    if row.role is not None:
+        always = ["unauthorized", "invalid", "internal", "log-unavailable"]
+    if row.role not in (None, "viewer") or (row.role and row.method != "GET"):
+        always.append("forbidden")
     return list(dict.fromkeys([*row.problems, *always]))
 
 
@@ -123,7 +146,7 @@ def _answer(answer: Answer, schemas: _Schemas) -> dict[str, Any]:
     if answer.model:
         schema = schemas[answer.model, "serialization"]
         written["content"] = {answer.media_type: {"schema": schema}}
-    elif answer.status != 304:
+    elif answer.status not in (204, 304):
         written["content"] = {answer.media_type: {"schema": {"type": "string"}}}
     if answer.headers:
         written["headers"] = _headers(answer.headers)

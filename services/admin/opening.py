@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uuid_utils
@@ -17,7 +18,7 @@ from events.log import EventLog
 from events.model import LogOpened
 from events.signing import KeyRing
 from events.writing import appended, seal
-from services.admin.mirror import Mirror
+from services.admin.tracked import Tracked
 
 OPEN_SECONDS = 5.0
 
@@ -49,9 +50,23 @@ class Memory:
         beside.replace(self.path)
 
 
+async def recall(tracked: Tracked[Any], memory: Memory) -> bool:
+    """Whether the log is the one that this machine remembers, or it remembers none.
+
+    If it is not, the follower is told: it follows no other, and finds what is wrong with this one.
+    """
+    remembered = memory.recall()
+    if remembered is None:
+        return True
+    if (await tracked.log.pulse(remembered.head.position)).stored_at == remembered.head.stored:
+        return True
+    tracked.follower.remembered = remembered
+    return False
+
+
 async def open_log(
     log: EventLog,
-    mirror: Mirror,
+    mirror: Tracked[Any],
     keys: KeyRing,
     source: str,
     furthest: Callable[[], int],
@@ -85,4 +100,4 @@ async def open_log(
         await mirror.catch_up()
         return
     mirror.follower.advance([appended(draft, after, at)])
-    structlog.get_logger().info("log_opened", log_id=opened.log_id)
+    structlog.get_logger().info("log_opened", log_id=opened.log_id, source=source)

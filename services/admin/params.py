@@ -120,6 +120,18 @@ def one_of(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+def pattern(expression: str, otherwise: str) -> Callable[[str], str]:
+    """A parser that takes what matches as a whole, and says ``otherwise``."""
+    compiled = re.compile(expression)
+
+    def parse(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(otherwise)
+        return text
+
+    return parse
+
+
 def prompt_name(text: str) -> str:
     """The name of a prompt; raises ``ValueError`` when it is none."""
     if not _NAME.fullmatch(text):

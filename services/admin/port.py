@@ -3,7 +3,7 @@
 `services.admin.core.AdminCore` implements it; nothing on the HTTP side knows more than this.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from events.chain import Entry
 from events.model import PromptSaved
 from projections.decisions import Archive, Content, Restore, Save
 from projections.history import History, VersionRecord
-from services.admin.views import Change, FleetView, Propagation, Update
+from services.admin.views import Address, Change, FleetView, Propagation, Update
 
 
 class Subscription(Protocol):
@@ -82,6 +82,14 @@ class Core(Protocol):
 
     def fleet(self) -> FleetView:
         """Every member, as known now."""
+        ...
+
+    def address(self, replica: str) -> Address | None:
+        """Where this member is; None when it is none, or has not said."""
+        ...
+
+    def answers(self, prompt: str) -> Mapping[int, int]:
+        """How many answers the members have given from each version of the prompt."""
         ...
 
     def subscribe(self) -> AbstractAsyncContextManager[Subscription]:

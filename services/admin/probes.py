@@ -52,7 +52,7 @@ ENDPOINTS = (
         name="health",
         tag="Service",
         summary="Whether the process answers",
-        open=True,
+        role=None,
         answers=(Answer(200, "It does.", bodies.Health),),
     ),
     Endpoint(
@@ -62,7 +62,7 @@ ENDPOINTS = (
         name="readiness",
         tag="Service",
         summary="Whether requests should come here",
-        open=True,
+        role=None,
         answers=(
             Answer(200, "They should.", bodies.Readiness),
             Answer(503, "Not now; the checks say why.", bodies.Readiness),
@@ -75,7 +75,7 @@ ENDPOINTS = (
         name="metrics",
         tag="Service",
         summary="Metrics in Prometheus' text format",
-        open=True,
+        role=None,
         answers=(Answer(200, "The metrics.", media_type="text/plain"),),
     ),
 )

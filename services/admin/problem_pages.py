@@ -39,7 +39,7 @@ ENDPOINTS = (
         name="explainProblem",
         tag="Service",
         summary="What a type of problem means, and what to do about it",
-        open=True,  # it says nothing about this installation, and who lacks a key may need it
+        role=None,  # it says nothing about this installation, and who lacks a key may need it
         params=(TYPE,),
         answers=(Answer(200, "The explanation.", media_type="text/plain"),),
         problems=("not-found",),

@@ -22,15 +22,19 @@ class ProblemType:
 PROBLEM_TYPES: Final[Mapping[str, ProblemType]] = {
     "unauthorized": ProblemType(
         401,
-        "A key is needed",
-        "The request carries no key, or one that is not known here.",
-        "Send 'Authorization: Bearer <key>' with the key that PROMPTCAST_ADMIN_KEY holds.",
+        "Sign in first",
+        "The request carries no key or session, or one that is not known here (any more); or name"
+        " and password do not belong together.",
+        "Sign in at the panel, or send 'Authorization: Bearer <key>' with an API key, or the key"
+        " that PROMPTCAST_ADMIN_KEY holds. 'promptcast admin --bootstrap' makes a link to sign in by.",
     ),
     "forbidden": ProblemType(
         403,
         "Not allowed",
-        "The key is known, but it may not do this.",
-        "Use a key that may, or ask somebody who has one.",
+        "Who asks is known, but may not do this; or a change was asked for with a session, but not"
+        " by the panel's own page.",
+        "Ask somebody who may, or for another role; 'detail' says which is needed. With a session,"
+        " send its 'csrf' as 'X-CSRF-Token', and an 'Origin' that is this host.",
     ),
     "not-found": ProblemType(
         404,
@@ -98,8 +102,9 @@ PROBLEM_TYPES: Final[Mapping[str, ProblemType]] = {
     "too-many-requests": ProblemType(
         429,
         "Too many at once",
-        "As many clients as allowed are watching the updates already.",
-        "Try again after 'Retry-After' seconds, or watch another instance.",
+        "As many clients as allowed are watching the updates, or as many prompts are being tried,"
+        " as one instance takes at a time.",
+        "Try again after 'Retry-After' seconds, or ask another instance.",
         retry_after=5,
     ),
     "internal": ProblemType(

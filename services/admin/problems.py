@@ -18,6 +18,7 @@ from events.errors import LogDiverged, LogError, OutcomeUnknown, PromptcastError
 from projections.refusals import (
     Invalid,
     KeyReused,
+    LastAdmin,
     Mistake,
     NotFound,
     PreconditionRequired,
@@ -34,6 +35,7 @@ _BY_CLASS: tuple[tuple[type[PromptcastError], str], ...] = (
     (RevisionMoved, "revision-moved"),
     (PreconditionRequired, "precondition-required"),
     (Invalid, "invalid"),
+    (LastAdmin, "forbidden"),
     (KeyReused, "key-reused"),
     (ReadOnly, "read-only"),
     (OutcomeUnknown, "outcome-unknown"),

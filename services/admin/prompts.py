@@ -56,7 +56,7 @@ async def show_prompt(request: web.Request) -> web.Response:
     core, name = request.app[CORE], NAME.of(request)
     prompt = find(await core.history(), name)
     if prompt.live is None:
-        raise _archived(prompt)
+        raise archived(prompt)
     headers = {"ETag": etag(prompt.revision)}
     if none_matches(request, prompt.revision):
         return web.Response(status=304, headers=headers)
@@ -64,7 +64,8 @@ async def show_prompt(request: web.Request) -> web.Response:
     return answer(showing.live_prompt(prompt, prompt.live, content), headers=headers)
 
 
-def _archived(prompt: PromptHistory) -> Problem:
+def archived(prompt: PromptHistory) -> Problem:
+    """The answer for a prompt that has no live version, because it was archived."""
     since = rfc3339(prompt.last.recorded_at)
     return Problem(
         "not-found",
@@ -82,6 +83,7 @@ ENDPOINTS = (
         handler=list_prompts,
         name="listPrompts",
         tag="Prompts",
+        role="viewer",
         summary="The prompts, their live version and revision",
         params=(LIMIT, CURSOR),
         answers=(Answer(200, "A page of prompts, by name.", bodies.PromptPage),),
@@ -93,6 +95,7 @@ ENDPOINTS = (
         handler=show_prompt,
         name="showPrompt",
         tag="Prompts",
+        role="viewer",
         summary="The live content of a prompt",
         params=(NAME, IF_NONE_MATCH),
         answers=(

@@ -38,6 +38,7 @@ ENDPOINTS = (
         handler=show_propagation,
         name="showPropagation",
         tag="Fleet",
+        role="viewer",
         summary="Who has an event",
         params=(POSITION, *WAITING),
         answers=(Answer(200, "What each member has made of it.", bodies.PropagationBody),),

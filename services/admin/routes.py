@@ -9,8 +9,8 @@ from services.admin import (
     changes,
     comparison,
     fleet,
-    index,
     log_events,
+    panel_files,
     probes,
     problem_pages,
     prompts,
@@ -19,21 +19,29 @@ from services.admin import (
     validation,
     versions,
 )
+from services.admin.access import access_events, api_keys, links, people, session_endpoints
 from services.admin.endpoint import Answer, Endpoint, Handler
 from services.admin.openapi import document
+from services.admin.trying import endpoint as trying
 
 _ROUTES: tuple[Endpoint, ...] = (
     *prompts.ENDPOINTS,
     *changes.ENDPOINTS,
     *validation.ENDPOINTS,
+    *trying.ENDPOINTS,
     *versions.ENDPOINTS,
     *comparison.ENDPOINTS,
     *log_events.ENDPOINTS,
     *propagation.ENDPOINTS,
     *fleet.ENDPOINTS,
     *updates.ENDPOINTS,
+    *session_endpoints.ENDPOINTS,
+    *people.ENDPOINTS,
+    *api_keys.ENDPOINTS,
+    *links.ENDPOINTS,
+    *access_events.ENDPOINTS,
     *probes.ENDPOINTS,
-    *index.ENDPOINTS,
+    *panel_files.ENDPOINTS,
     *problem_pages.ENDPOINTS,
 )
 
@@ -59,6 +67,6 @@ def _openapi(handler: Handler) -> Endpoint:
         name="openapi",
         tag="Service",
         summary="This document",
-        open=True,  # it is the same everywhere, and tools read it before they have a key
+        role=None,  # it is the same everywhere, and tools read it before they have a key
         answers=(Answer(200, "OpenAPI 3.1."),),
     )

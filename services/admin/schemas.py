@@ -4,7 +4,7 @@ say all of it nevertheless, for those who read the OpenAPI document."""
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from events.limits import (
     MAX_CONFIG_BYTES,
@@ -13,6 +13,10 @@ from events.limits import (
     VARIABLE_NAME,
 )
 from events.model import OWNED_PARAMETERS
+from services.chat.fields import MAX_VARIABLES
+
+MAX_MESSAGE_BYTES = 32 * 1024
+"""Of a question that a prompt is tried with."""
 
 _VARIABLE = VARIABLE_NAME.removeprefix("^").removesuffix("$")
 _CONTROL = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
@@ -66,7 +70,18 @@ _NOTE = {
     "description": "Why, for the history.",
 }
 
+_MESSAGE = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_MESSAGE_BYTES,
+    "pattern": r"\S",
+    "description": f"The question, as a user would ask it: at most {MAX_MESSAGE_BYTES} bytes.",
+    "examples": ["What can you do for me?"],
+}
+
 _Note = Annotated[str, WithJsonSchema(_NOTE)]
+_Template = Annotated[str, WithJsonSchema(_TEMPLATE)]
+_Config = Annotated[dict[str, Any], WithJsonSchema(_CONFIG)]
 
 
 class _Request(BaseModel):
@@ -76,8 +91,8 @@ class _Request(BaseModel):
 class SaveRequest(_Request):
     """New content, to be the live version."""
 
-    template: Annotated[str, WithJsonSchema(_TEMPLATE)]
-    config: Annotated[dict[str, Any], WithJsonSchema(_CONFIG)] = {}
+    template: _Template
+    config: _Config = {}
     note: _Note = ""
 
 
@@ -93,3 +108,33 @@ class RestoreRequest(_Request):
         int, Field(ge=1, le=2**31 - 1, description="Its number."), BeforeValidator(_whole)
     ]
     note: _Note = ""
+
+
+def _asks(message: str) -> str:
+    if not message.strip():
+        raise ValueError("must ask something")
+    if (size := len(message.encode(errors="replace"))) > MAX_MESSAGE_BYTES:
+        raise ValueError(f"{size} bytes; at most {MAX_MESSAGE_BYTES} are allowed")
+    return message
+
+
+class DraftRequest(_Request):
+    """Content that is not saved."""
+
+    template: _Template
+    config: _Config = {}
+
+
+class TryRequest(_Request):
+    """A question, and whom to ask."""
+
+    message: Annotated[str, AfterValidator(_asks), WithJsonSchema(_MESSAGE)]
+    draft: DraftRequest | None = None
+    replica: Annotated[str, Field(min_length=1, max_length=200, description="Its id.")] | None = (
+        None
+    )
+    variables: Annotated[
+        dict[str, str],
+        Field(max_length=MAX_VARIABLES, description="Values for the template's variables."),
+    ] = {}
+    all: Annotated[bool, Field(description="Ask every replica.")] = False

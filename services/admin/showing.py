@@ -1,6 +1,6 @@
 """Showing: what the history and the core know, as bodies of answers."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from events.envelope import rfc3339
 from events.model import MAIN
@@ -46,22 +46,27 @@ def live_prompt(prompt: PromptHistory, live: VersionRecord, content: Content) ->
 
 
 def versions(
-    prompt: PromptHistory, records: Sequence[VersionRecord]
+    prompt: PromptHistory, records: Sequence[VersionRecord], answers: Mapping[int, int]
 ) -> list[bodies.VersionSummary]:
-    """Versions in the history; ``records`` are of ``prompt``."""
+    """Versions in the history; ``records`` are of ``prompt``, ``answers`` by version."""
     intervals = _intervals(prompt, {record.version for record in records})
-    return [_version(prompt, record, intervals[record.version]) for record in records]
+    return [
+        _version(prompt, record, intervals[record.version], answers.get(record.version, 0))
+        for record in records
+    ]
 
 
-def version(prompt: PromptHistory, record: VersionRecord, content: Content) -> bodies.Version:
+def version(
+    prompt: PromptHistory, record: VersionRecord, content: Content, answers: Mapping[int, int]
+) -> bodies.Version:
     """A version, whole."""
-    (summary,) = versions(prompt, [record])
+    (summary,) = versions(prompt, [record], answers)
     shown = {name: getattr(summary, name) for name in bodies.VersionSummary.model_fields}
     return bodies.Version(**shown, template=content.template, config=content.config.content())
 
 
 def _version(
-    prompt: PromptHistory, record: VersionRecord, intervals: list[bodies.Interval]
+    prompt: PromptHistory, record: VersionRecord, intervals: list[bodies.Interval], answers: int
 ) -> bodies.VersionSummary:
     return bodies.VersionSummary(
         name=prompt.name,
@@ -76,6 +81,7 @@ def _version(
         content_hash=record.content_hash.hex(),
         live=prompt.last.version == record.version,
         live_intervals=intervals,
+        answers=answers,
     )
 
 

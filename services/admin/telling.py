@@ -9,7 +9,7 @@ from events.chain import Outcome, Recorded, Rejected
 from events.envelope import rfc3339
 from events.errors import LogError
 from events.log import Pulse
-from events.model import LogOpened, PromptArchived, PromptRestored, PromptSaved
+from events.model import PromptArchived, PromptEvent, PromptRestored, PromptSaved
 from projections.fleet import Member
 from projections.history import Action
 from projections.reports import Report
@@ -58,7 +58,7 @@ class Telling:
 
     def _recorded(self, recorded: Recorded) -> None:
         event = recorded.event
-        if isinstance(event, LogOpened):
+        if not isinstance(event, PromptEvent):
             return
         kinds: dict[type, Kind] = {
             PromptSaved: "saved",

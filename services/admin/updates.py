@@ -2,7 +2,8 @@
 
 First ``state``: the whole fleet and all prompts; then ``saved``, ``restored``, ``archived``,
 ``reported`` and ``replica``. A client that connects again begins with a new ``state``, so nothing is
-ever sent again: one that is too slow is cut off and starts anew.
+ever sent again: one that is too slow is cut off and starts anew. The stream ends, too, when whoever
+opened it would not be let in any more.
 """
 
 import asyncio
@@ -13,8 +14,10 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
+from events.errors import LogError
 from services.admin import showing
-from services.admin.context import CORE, WATCHERS
+from services.admin.access.guard import GUARD
+from services.admin.context import CORE, WATCHERS, WHO
 from services.admin.endpoint import READS_LOG, Answer, Endpoint
 from services.admin.port import Core, Subscription
 from services.admin.views import Update
@@ -42,7 +45,7 @@ async def follow(request: web.Request) -> web.StreamResponse:
             await response.prepare(request)
             try:
                 await _write(response, b"retry: 1000\n" + state)
-                await _relay(updates, response, request, watchers.closing)
+                await _relay(updates, response, request)
             except (ConnectionError, TimeoutError):
                 pass  # it left, or takes nothing; it knows where to connect again
             except Exception:  # noqa: BLE001  the answer has begun: no problem can be told any more
@@ -54,13 +57,17 @@ async def _relay(
     updates: Subscription,
     response: web.StreamResponse,
     request: web.Request,
-    closing: asyncio.Event,
 ) -> None:
+    clock, looked = asyncio.get_running_loop().time, 0.0
     quiet = 0.0
-    end = asyncio.ensure_future(closing.wait())
+    end = asyncio.ensure_future(request.app[WATCHERS].closing.wait())
     following = asyncio.ensure_future(anext(updates, None))
     try:
         while not end.done() and _is_there(request):
+            if clock() - looked >= LOOK_SECONDS:  # not at every event: it may cost a round trip
+                looked = clock()
+                if not await _is_let_in(request):
+                    return
             await asyncio.wait(
                 {end, following}, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
             )
@@ -80,6 +87,13 @@ async def _relay(
 
 def _is_there(request: web.Request) -> bool:
     return request.transport is not None and not request.transport.is_closing()
+
+
+async def _is_let_in(request: web.Request) -> bool:
+    try:
+        return await request.app[GUARD].still_knows(request[WHO])
+    except LogError:  # nobody can tell; it is asked again at the next look
+        return True
 
 
 async def _write(response: web.StreamResponse, data: bytes) -> None:
@@ -120,6 +134,7 @@ ENDPOINTS = (
         handler=follow,
         name="followUpdates",
         tag="Fleet",
+        role="viewer",
         summary="What happens, as Server-Sent Events",
         description="First `state` with the whole fleet and all prompts, then `saved`, `restored`,"
         " `archived`, `reported` and `replica`; a comment when 15 seconds were quiet. `id` is a"

@@ -37,6 +37,7 @@ ENDPOINTS = (
         handler=validate,
         name="validatePrompt",
         tag="Changes",
+        role="viewer",
         summary="What a save would say, without saving",
         description="The prompt need not exist; no precondition is needed.",
         params=(NAME,),

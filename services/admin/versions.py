@@ -38,14 +38,15 @@ def find_version(prompt: PromptHistory, version: int) -> VersionRecord:
 async def list_versions(request: web.Request) -> web.Response:
     """A page of the history, newest first; the cursor is the last version of the page before."""
     name, limit, before = NAME.of(request), LIMIT.of(request), CURSOR.of(request)
-    prompt = find(await request.app[CORE].history(), name)
+    core = request.app[CORE]
+    prompt = find(await core.history(), name)
     records = prompt.versions
     end = len(records)
     if before is not None:
         end = bisect_left(records, before, key=lambda record: record.version)
     page = records[max(0, end - limit) : end][::-1]
     more = bool(page) and page[-1] is not records[0]
-    items = showing.versions(prompt, page)
+    items = showing.versions(prompt, page, core.answers(name))
     return answer(bodies.VersionPage(items=items, next=page[-1].version if more else None))
 
 
@@ -54,7 +55,8 @@ async def show_version(request: web.Request) -> web.Response:
     core, name, version = request.app[CORE], NAME.of(request), VERSION.of(request)
     prompt = find(await core.history(), name)
     record = find_version(prompt, version)
-    return answer(showing.version(prompt, record, await core.content(record)))
+    content = await core.content(record)
+    return answer(showing.version(prompt, record, content, core.answers(name)))
 
 
 ENDPOINTS = (
@@ -64,6 +66,7 @@ ENDPOINTS = (
         handler=list_versions,
         name="listVersions",
         tag="History",
+        role="viewer",
         summary="The history of a prompt, newest first",
         params=(NAME, LIMIT, CURSOR),
         answers=(Answer(200, "A page of versions.", bodies.VersionPage),),
@@ -75,6 +78,7 @@ ENDPOINTS = (
         handler=show_version,
         name="showVersion",
         tag="History",
+        role="viewer",
         summary="One version, whole",
         params=(NAME, VERSION),
         answers=(Answer(200, "The version.", bodies.Version),),

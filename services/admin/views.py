@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from projections.fleet import Convergence, Spread
 from projections.history import Action
@@ -45,6 +45,14 @@ class Propagation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadLag:
+    """How long one event took from its append until a member had applied it."""
+
+    position: int
+    lag_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemberView:
     """A member as it is known here. None: it was not heard of yet. ``last_reload`` is RFC 3339."""
 
@@ -59,7 +67,16 @@ class MemberView:
     last_reload: str | None
     rejected: tuple[Rejection, ...]
     uptime_seconds: float | None
+    silent_seconds: float | None
     prompts: tuple[str, ...]
+    recent_lags: tuple[ReloadLag, ...]
+
+
+class Address(NamedTuple):
+    """Where a member is, by its own word; ``voucher`` is not for showing (`services.vouching`)."""
+
+    url: str
+    voucher: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,20 +1,11 @@
 """The writer: from a command to an event in the log. Decide, append, and decide again if it moved."""
 
-import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from time import monotonic
+from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-import uuid_utils
-
-from events.chain import Chain, Head
-from events.envelope import Stamp
-from events.errors import AppendExpired, Conflict, LogDiverged, LogError, LogUnavailable
-from events.log import Draft, EventLog
-from events.model import MAIN, Event, PromptArchived, PromptEvent, PromptRestored, PromptSaved
-from events.signing import KeyRing
-from events.writing import appended, seal
+from events.chain import Chain
+from events.errors import LogError
+from events.model import MAIN, PromptArchived, PromptEvent, PromptRestored, PromptSaved
 from projections.decisions import (
     Archive,
     Content,
@@ -28,13 +19,9 @@ from projections.decisions import (
 )
 from projections.history import Action, Activated, PromptHistory
 from projections.refusals import NotFound, Refused
+from services.admin.appending import AppendQueue
 from services.admin.mirror import Mirror
 from services.admin.views import Change
-
-APPEND_SECONDS = 5.0
-"""An append lands within this time or never."""
-CHANGE_SECONDS = 10.0
-"""For a whole change, its turn in the queue and every decide-again round included."""
 
 Command = Save | Restore | Archive
 Decision = PromptSaved | PromptRestored | PromptArchived | Unchanged | Replayed
@@ -54,21 +41,17 @@ class WriteObserver(Protocol):
 
 @dataclass(slots=True)
 class Writer:
-    """Carries commands out, one at a time: the one append queue of this process."""
+    """Carries commands out, one at a time."""
 
-    log: EventLog
     mirror: Mirror
-    keys: KeyRing
-    source: str
+    queue: AppendQueue
     observer: WriteObserver
-    new_id: Callable[[], str] = lambda: str(uuid_utils.uuid7())
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def change(self, command: Command, actor: str) -> Change:
         """Carry ``command`` out. Raises ``Refused``, or the ``LogError`` that stood in the way."""
         action = _action(command)
         try:
-            change = await self._in_turn(command, actor)
+            change = await self.queue.in_turn(lambda: self._attempt(command, actor))
         except Refused:
             self.observer.settled(action, "refused")
             raise
@@ -77,23 +60,6 @@ class Writer:
             raise
         self.observer.settled(action, _outcome(change))
         return change
-
-    async def _in_turn(self, command: Command, actor: str) -> Change:
-        """Only waiting is cut short: an append that is under way is seen through to its end."""
-        deadline = monotonic() + CHANGE_SECONDS
-        try:
-            async with asyncio.timeout(CHANGE_SECONDS):
-                await self._turn.acquire()
-        except TimeoutError:
-            raise LogUnavailable("too many changes are waiting; nothing was written") from None
-        try:
-            while monotonic() < deadline:
-                change = await self._attempt(command, actor)
-                if change:
-                    return change
-        finally:
-            self._turn.release()
-        raise LogUnavailable("others keep changing the log; nothing was written")
 
     async def _attempt(self, command: Command, actor: str) -> Change | None:
         """One round: the change, or None when the log has moved and it must be decided again.
@@ -105,7 +71,7 @@ class Writer:
         try:
             decision = await self._decide(command)
         except Refused:
-            if await self._is_head(seen):
+            if await self.queue.is_head(seen):
                 raise
             return None
         if isinstance(decision, Replayed):
@@ -113,12 +79,8 @@ class Writer:
         if not isinstance(decision, Unchanged):
             return await self._append(decision, command, actor, seen)
         known = decision.history
-        confirmed = await self._is_head(seen)
+        confirmed = await self.queue.is_head(seen)
         return _change(known, known.last, unchanged=True) if confirmed else None
-
-    async def _is_head(self, seen: Chain) -> bool:
-        """Whether the log ends where ``seen`` does; if not, the mirror is caught up."""
-        return await self.mirror.confirm() and self.mirror.follower.applied.chain is seen
 
     async def _decide(self, command: Command) -> Decision:
         history = self.mirror.history
@@ -141,32 +103,12 @@ class Writer:
         self, event: PromptEvent, command: Command, actor: str, seen: Chain
     ) -> Change | None:
         """The change, or None when the head has moved and it must be decided again."""
-        after = self._opened(seen)
-        draft = self._seal(event, command, actor, after)
-        started = monotonic()
-        try:
-            at = await self.log.append(draft, after, APPEND_SECONDS)
-        except (Conflict, AppendExpired):
-            await self.mirror.confirm()
+        done = await self.queue.append(event, actor, seen, command.request)
+        if done is None:
             return None
-        ended = monotonic()
-        self.observer.appended(ended - started)
-        self.mirror.follower.advance([appended(draft, after, at)])
+        self.observer.appended(done.seconds)
         known = self.mirror.history.prompts[event.prompt]
-        return _change(known, _at(known, after.position + 1), appended_at=ended)
-
-    def _opened(self, seen: Chain) -> Head:
-        """Where an event goes. A log that was not opened takes none: it might be one that is gone."""
-        if seen.log_id:
-            return seen.head
-        if self.mirror.follower.state == "diverged":
-            raise LogDiverged("there was a log, and it is missing")
-        raise LogUnavailable("the log is not opened yet; nothing was written")
-
-    def _seal(self, event: Event, command: Command, actor: str, after: Head) -> Draft:
-        now = self.log.clock.now()
-        stamp = Stamp(self.new_id(), self.source, now, actor, command.request)
-        return seal(event, stamp, after, self.keys)
+        return _change(known, _at(known, done.entry.position), appended_at=done.ended)
 
     def _replayed(self, decision: Replayed, command: Command) -> Change:
         known = self.mirror.history.prompts[command.prompt]

@@ -123,6 +123,7 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
     held = Held(empty, empty, fold)
     metrics = ReplicaMetrics(registry)
     member = Member(settings.replica_id, instance, held)
+    member.chat_key = settings.chat_key.get_secret_value() if settings.chat_key else None
     observer = ReplicaObserver(
         held, metrics, lambda: log.clock.offset_seconds, lambda: follower.position
     )

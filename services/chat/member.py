@@ -8,12 +8,14 @@ import structlog
 from events.chain import Outcome, Recorded, Rejected
 from events.errors import LogError
 from events.log import Pulse
-from events.model import LogOpened
+from events.model import PromptEvent
 from projections.follower import Follower
 from projections.held import Held
 from projections.live import Live, LivePrompt
 from projections.reports import LIVE_LISTED, LiveVersion, Rejection, Report, Status
+from services.chat.answers import Answers
 from services.metrics import ReplicaMetrics
+from services.vouching import vouch
 
 _log = structlog.stdlib.get_logger()
 
@@ -27,8 +29,10 @@ class Member:
     held: Held[Live]
     follower: Follower | None = None
     url: str | None = None
+    chat_key: str | None = field(default=None, repr=False)
     started_at: int = 0
     """Server time in µs."""
+    answers: Answers = field(default_factory=Answers)
     _sequence: int = 0
     _told: Mapping[str, LivePrompt] = field(default_factory=dict)
 
@@ -70,6 +74,10 @@ class Member:
     async def wait_applied(self, position: int, timeout: float) -> bool:
         """See :class:`~services.chat.replica.Replica`."""
         return await self._following.applied.wait(position, timeout)
+
+    def answered(self, name: str, version: int) -> None:
+        """See :class:`~services.chat.replica.Replica`."""
+        self.answers.count(name, version)
 
     def acknowledgement(self) -> bytes:
         """What is published with each acknowledgement: how far, and what was rejected."""
@@ -121,6 +129,8 @@ class Member:
             last_reload_at=self._following.last_reload_at,
             globs=held.globs,
             live={live.name: _live_version(live) for live in newest},
+            answers=self.answers.told(),
+            voucher=vouch(self.chat_key, self.id, self.url) if self.chat_key and self.url else None,
         )
 
 
@@ -153,7 +163,7 @@ class ReplicaObserver:
         for outcome in outcomes:
             if isinstance(outcome, Rejected):
                 self._rejected(outcome)
-            elif lag is not None and not isinstance(outcome.event, LogOpened):
+            elif lag is not None and isinstance(outcome.event, PromptEvent):
                 self._reloaded(outcome, outcome.event.prompt, lag)
         if lag is not None:
             self.metrics.reload_lag.observe(lag)

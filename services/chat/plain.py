@@ -4,7 +4,18 @@ import json
 from typing import Any
 
 from services.chat.errors import ChatError
+from services.chat.question import Question
+from services.chat.reply import Reply
+from services.chat.upstream import Upstream
 from services.chat.upstream_errors import from_event
+
+
+async def plain_reply(upstream: Upstream, question: Question, reply: Reply) -> dict[str, Any]:
+    """Ask the model, let ``reply`` take what it says, and give all that it said."""
+    async with upstream.ask(question.body, stream=False) as answer:
+        parsed = parsed_answer(await answer.read())
+    reply.take(parsed, "message")
+    return parsed
 
 
 def checked_answer(body: bytes) -> bytes:

@@ -33,6 +33,9 @@ class Replica(Protocol):
     def rejection(self, name: str, position: int) -> str | None:
         """Why this prompt's event at exactly this position was rejected; None if it was not."""
 
+    def answered(self, name: str, version: int) -> None:
+        """An answer from this version of ``name`` was given, whole: count it."""
+
     async def wait_applied(self, position: int, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for ``applied_position >= position``; True if it is."""
 

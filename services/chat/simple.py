@@ -6,7 +6,7 @@ from aiohttp import web
 
 from services.chat.body import parse_object, read_body
 from services.chat.deltas import Deltas
-from services.chat.plain import parsed_answer
+from services.chat.plain import plain_reply
 from services.chat.question import Question, simple_question
 from services.chat.reply import Reply
 from services.chat.streaming import Streaming
@@ -38,8 +38,6 @@ class Simple:
             return web.json_response(await self._plain(turn, question, reply))
 
     async def _plain(self, turn: Turn, question: Question, reply: Reply) -> dict[str, Any]:
-        async with self._upstream.ask(question.body, stream=False) as answer:
-            parsed = parsed_answer(await answer.read())
-        reply.take(parsed, "message")
+        parsed = await plain_reply(self._upstream, question, reply)
         turn.usage = read_usage(parsed.get("usage"))
         return reply.body()

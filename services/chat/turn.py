@@ -139,6 +139,8 @@ class Turns:
         metrics = self._metrics
         metrics.chat_requests.labels(prompt, version, outcome).inc()
         if turn is not None:
+            if outcome == "ok":
+                self._replica.answered(turn.live.name, turn.live.version)
             if outcome not in ("refused", "busy"):
                 metrics.chat_duration.labels(prompt).observe(seconds)
             if turn.first_token_at is not None:

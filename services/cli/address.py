@@ -20,7 +20,7 @@ class Address:
     def of(cls, environ: Mapping[str, str]) -> "Address":
         """From ``PROMPTCAST_URL`` and ``PROMPTCAST_API_KEY``; raises :class:`CliError`."""
         url = environ.get("PROMPTCAST_URL", "").strip() or DEFAULT_URL
-        if not _is_http(url):
+        if not is_http(url):
             raise CliError(f"PROMPTCAST_URL is not an http:// or https:// address: {url}")
         key = environ.get("PROMPTCAST_API_KEY", "").strip()
         if not (key.isascii() and key.isprintable()):
@@ -28,7 +28,8 @@ class Address:
         return cls(url.rstrip("/"), key)
 
 
-def _is_http(url: str) -> bool:
+def is_http(url: str) -> bool:
+    """Whether ``url`` is one that a browser or a client could open."""
     try:
         parts = urlsplit(url)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

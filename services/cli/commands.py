@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from services.cli import audit, changes, develop, fleet, looking, output, serve
+from services.cli import administer, audit, changes, develop, fleet, looking, output, serve
 from services.cli.errors import CONVERGED, FAILED, CliError
 
 _HELP = """Save and restore a chatbot's system prompt, and watch it arrive on every replica.
@@ -21,7 +21,7 @@ _PANELS = {
     "Change prompts": (changes.save, changes.restore, changes.archive),
     "Look at prompts": (looking.show, looking.history, looking.diff, looking.validate),
     "Look at the fleet and the log": (fleet.status, fleet.watch, audit.verify),
-    "Run services": (develop.dev, serve.admin, serve.chat),
+    "Run services": (develop.dev, administer.admin, serve.chat),
 }
 
 

@@ -14,8 +14,16 @@ _CHAT = """\
 _CHAT_KEY = ' -H "Authorization: Bearer $PROMPTCAST_CHAT_KEY"'
 
 
-def banner(told: Addresses, data: Path, *, model: str, seconds: float, chat_key: bool) -> list[str]:
-    """The lines; ``seconds`` is how long the start took."""
+def banner(
+    told: Addresses,
+    data: Path,
+    *,
+    model: str,
+    seconds: float,
+    chat_key: bool,
+    welcome: str | None = None,
+) -> list[str]:
+    """The lines; ``seconds`` is how long the start took, ``welcome`` a one-time sign-in link."""
     directory = _shown(data)
     key = shlex.quote(f"{directory}/admin-key")
     names = ", ".join(replica.id for replica in told.replicas)
@@ -23,6 +31,7 @@ def banner(told: Addresses, data: Path, *, model: str, seconds: float, chat_key:
         "",
         f"Promptcast is up after {seconds:.1f} s. Ctrl-C stops it; {directory}/ keeps its history.",
         "",
+        f"  panel     {_panel(told, welcome)}",
         f"  chat      {told.chat}  (replicas: {names})",
         f"  edit API  {told.admin}  (key: {directory}/admin-key)",
         f"  model     {model}",
@@ -35,6 +44,12 @@ def banner(told: Addresses, data: Path, *, model: str, seconds: float, chat_key:
         _SAVE.format(admin=told.admin, key=key),
         "",
     ]
+
+
+def _panel(told: Addresses, welcome: str | None) -> str:
+    if welcome is None:
+        return told.admin
+    return f"{welcome}  (signs you in once, within the hour)"
 
 
 def _shown(data: Path) -> str:

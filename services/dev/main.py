@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from services.dev import first_prompt, server
+from services.dev import first_prompt, server, welcome
 from services.dev.banner import banner
 from services.dev.datadir import DataDir, opened
 from services.dev.leash import Leash
@@ -78,7 +78,7 @@ class _Run:
             supervisor.start(self._stages())
             if await _unless(stop, self._up(supervisor)):
                 self._ready_file.write(supervisor.pids())
-                self._greet(screen)
+                self._greet(screen, await welcome.link(self._layout.admin_port, self._key))
                 await stop.wait()
         finally:
             self._ready_file.remove()
@@ -135,7 +135,7 @@ class _Run:
             admin_key=self._key,
         )
 
-    def _greet(self, screen: Screen) -> None:
+    def _greet(self, screen: Screen, link: str | None) -> None:
         demo = "the keyless demo model (set OPENAI_API_KEY or OPENAI_BASE_URL for a real one)"
         real = "at OPENAI_BASE_URL" if "OPENAI_BASE_URL" in self._environ else "OpenAI's"
         lines = banner(
@@ -144,6 +144,7 @@ class _Run:
             model=demo if self._layout.model_port else real,
             seconds=monotonic() - self._began,
             chat_key="PROMPTCAST_CHAT_KEY" in self._environ,
+            welcome=link,
         )
         for line in lines:
             screen.line(line)

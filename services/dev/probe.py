@@ -49,7 +49,19 @@ async def get(
     port: int, path: str, headers: Mapping[str, str] | None = None, deadline: float = DEADLINE
 ) -> tuple[int, bytes]:
     """Status and body of a GET on loopback; status 0 when there was no whole answer in time."""
-    lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Connection: close"]
+    return await call("GET", port, path, headers, deadline)
+
+
+async def call(
+    method: str,
+    port: int,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    deadline: float = DEADLINE,
+) -> tuple[int, bytes]:
+    """The same for any method, without a body."""
+    lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Connection: close"]
+    lines += ["Content-Length: 0"] if method != "GET" else []
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     question = "\r\n".join([*lines, "", ""]).encode()
     try:

@@ -53,8 +53,9 @@ class Services:
             "PROMPTCAST_PORT": str(port),
             "PROMPTCAST_STATE_DIR": self._state(ADMIN),
             **({"PROMPTCAST_OPEN_AFTER": "0"} if self.layout.new else {}),
+            **self._demo_model(),  # it asks for drafts that somebody tries
         }
-        return self._service(ADMIN, ("admin",), given, port, _MODEL_SECRETS, grace=_END)
+        return self._service(ADMIN, ("admin",), given, port, (), grace=_END)
 
     def replica(self, name: str) -> Program:
         """One chat replica, with a port of its own beside the one that all share."""

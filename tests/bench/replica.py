@@ -44,7 +44,7 @@ class Noticed:
 
 
 class Silent:
-    """A :class:`~projections.follower.Observer` that keeps nothing; a crash is raised."""
+    """A :class:`~projections.observer.Observer` that keeps nothing; a crash is raised."""
 
     def applied(self, outcomes: Sequence[Outcome], lag_us: int | None) -> None:
         """Nothing."""

@@ -6,6 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.access import (
+    KeyAdded,
+    KeyRevoked,
+    PasswordSet,
+    PersonAdded,
+    PersonRemoved,
+    RoleChanged,
+    SignedOut,
+)
 from events.envelope import (
     ENVELOPE,
     TYPES,
@@ -28,6 +37,13 @@ EVENTS: list[Event] = [
         {"prompt": "system", "version": 1, "saved_at": 2, "template": "T", "note": "back"}
     ),
     PromptArchived(prompt="system"),
+    PersonAdded(person="ann@example.org", role="viewer"),
+    RoleChanged(person="ann@example.org", role="admin"),
+    PersonRemoved(person="ann@example.org"),
+    PasswordSet(person="ann@example.org"),
+    SignedOut(person="ann@example.org"),
+    KeyAdded(key="0123456789ab", name="ci", role="editor"),
+    KeyRevoked(key="0123456789ab"),
 ]
 TIME = 1_767_225_600_123_456
 STAMP = Stamp("id-1", "/admin/a", TIME, "ann", RequestKey("ann", "key-1", "f" * 64))
@@ -45,7 +61,7 @@ def test_an_event_stands_in_a_cloudevents_envelope(event):
     assert said["id"] == "id-1"
     assert said["source"] == "/admin/a"
     assert said["type"] == f"promptcast.{type(event).__name__}.v1"
-    assert said["subject"] == ("log" if isinstance(event, LogOpened) else "system")
+    assert said["subject"] == subject(event)
     assert said["time"] == "2026-01-01T00:00:00.123456Z"
     assert said["datacontenttype"] == "application/json"
     assert isinstance(said["data"], dict)
@@ -81,9 +97,19 @@ def test_a_rendered_event_is_parsed_back_whole(event):
     assert microseconds(parsed["time"]) == TIME
 
 
-def test_every_event_about_a_prompt_names_its_branch():
-    for event in EVENTS[1:]:
-        assert fields(event)["data"]["branch"] == "main"
+def test_the_subject_is_what_the_event_is_about():
+    assert [subject(event) for event in EVENTS] == [
+        "log",
+        *["system"] * 3,
+        *["person:ann@example.org"] * 5,
+        *["key:0123456789ab"] * 2,
+    ]
+
+
+def test_every_event_about_a_prompt_and_no_other_names_its_branch():
+    for event in EVENTS:
+        said = fields(event)["data"].get("branch")
+        assert said == ("main" if subject(event) == "system" else None)
 
 
 def test_each_event_has_a_type_of_its_own():

@@ -261,7 +261,7 @@ class Interleaving(RuleBasedStateMachine):
         (outcome,) = writer.applied.take(writer.applied.read([entry]))
         assert isinstance(outcome, Recorded), "what was decided is never rejected"
         assert outcome.event == event
-        if not isinstance(event, LogOpened):
+        if isinstance(event, PromptEvent):
             self.model.setdefault(event.prompt, Model()).take(entry.position, event)
         if key:
             self.requests[key.actor, key.key] = (key.hash, entry.position)

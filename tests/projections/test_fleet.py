@@ -10,6 +10,7 @@ from projections.fleet import (
     Limits,
     Member,
     Spread,
+    answers,
     convergence,
     forgotten,
     heard,
@@ -123,6 +124,19 @@ def test_between_heartbeats_a_report_tells_what_has_changed():
     )
     assert member.status == status(url="http://a", live={"system": two, "new": one})
     assert the_member(report(changed={"system": one})).status is None
+
+
+def test_answers_are_those_of_all_members_as_they_last_told():
+    fleet = fleet_of(
+        report("a", status=status(answers={"system": {1: 5, 2: 1}, "other": {1: 9}})),
+        report("b", status=status(answers={"system": {2: 2}})),
+        report("b", sequence=2),
+        report("c"),
+        report("d", status=status(answers={"system": {1: 100}})),
+        report("d", sequence=2, left=True),
+    )
+    assert answers(fleet, "system") == {1: 5, 2: 3}
+    assert answers(fleet, "unknown") == {}
 
 
 def test_a_consumer_group_that_nobody_has_spoken_for_is_a_member_all_the_same():

@@ -26,6 +26,8 @@ WHOLE = Report(
         last_reload_at=2,
         globs=("a*",),
         live={"system": LiveVersion(version=3, revision=42, content_hash="b" * 64)},
+        answers={"system": {3: 17, 2: 4}},
+        voucher="c" * 64,
     ),
 )
 
@@ -55,6 +57,9 @@ def test_fields_of_later_versions_are_ignored():
         {"status": {"started_at": 10**30, "head_position": 1}}, {"rejected": [{"position": 1}]},
         {"rejected": 1}, {"left": "perhaps"}, {"replica": "\ud800"}, {"state": 7},
         {"changed": {"a": {}}},
+        {"status": {"started_at": 1, "head_position": 1, "answers": {"a": {"1": -1}}}},
+        {"status": {"started_at": 1, "head_position": 1, "answers": {"a": {"x": 1}}}},
+        {"status": {"started_at": 1, "head_position": 1, "answers": {"a": {"1": 10**30}}}},
     ],
 )  # fmt: skip
 def test_what_is_no_report_is_none(spoiled):

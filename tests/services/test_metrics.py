@@ -26,6 +26,7 @@ build_info{version,python}
 ADMIN = """
 changes_total{action,outcome} append_seconds propagation_seconds replicas{state}
 replica_lag_events{replica} replica_applied_position{replica} log_head_position sse_clients
+admin_denials_total{reason} sign_ins_total{outcome}
 build_info{version,python}
 """
 

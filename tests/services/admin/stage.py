@@ -23,7 +23,9 @@ from projections.follower import Follower, Pace
 from projections.held import Held
 from projections.history import History, fold
 from projections.reports import LiveVersion, Rejection, Report, Status
+from services.admin.access.parts import AccessParts
 from services.admin.app import build_app, make_runner
+from services.admin.appending import AppendQueue
 from services.admin.core import AdminCore
 from services.admin.fleet_watch import FleetWatch
 from services.admin.hub import Hub
@@ -35,6 +37,7 @@ from services.membership import Group, Membership
 from services.metrics import AdminMetrics
 from services.settings import load_settings
 from tests.scribe import Scribe
+from tests.services.admin.access.memory import access_in_memory
 from tests.waiting import until
 
 KEY = "a-key-of-some-length"
@@ -67,6 +70,7 @@ class Stage:
     publish: Callable[[Report], Awaitable[None]]
     put: Callable[[Entry], Awaitable[None]]
     registry: CollectorRegistry
+    access: AccessParts
     sequence: int = 0
 
     async def call(self, method: str, path: str, **how: Any) -> ClientResponse:
@@ -174,21 +178,22 @@ async def in_memory() -> AsyncIterator[Stage]:
         telling.looked,
         telling.converged,
     )
-    writer = Writer(log, mirror, ring, SOURCE, telling)
+    writer = Writer(mirror, AppendQueue(mirror, ring, SOURCE), telling)
     telling.core = core = AdminCore(log, mirror, writer, watch, Hub())
     await log.put(Scribe().opened())
     settings = load_settings({"PROMPTCAST_ADMIN_KEY": KEY}, service="admin")
+    access = access_in_memory()
     async with (
-        _served(core, telling.metrics, settings, registry) as client,
-        _running(follower.run, watch.follow_reports),
+        _served(core, access, telling.metrics, settings, registry) as client,
+        _running(follower.run, watch.follow_reports, access.book.run),
     ):
-        await until(lambda: core.state == "current")
-        yield Stage(core, client, reports.queue.put, log.put, registry)
+        await until(lambda: core.state == access.book.state == "current")
+        yield Stage(core, client, reports.queue.put, log.put, registry, access)
 
 
 @asynccontextmanager
-async def on_server(url: str, namespace: str) -> AsyncIterator[Stage]:
-    """The core as the admin service builds it, on a real server."""
+async def on_server(url: str, namespace: str, opened: bool = False) -> AsyncIterator[Stage]:
+    """The core as the admin service builds it, on a real server; ``opened``: beside another one."""
     registry, keys, link = CollectorRegistry(), Keys(namespace), Link(connector(url))
     environment = {
         "PROMPTCAST_ADMIN_KEY": KEY,
@@ -213,18 +218,22 @@ async def on_server(url: str, namespace: str) -> AsyncIterator[Stage]:
         flat = [part for pair in fields.items() for part in pair]
         await link.call("XADD", keys.log, f"{entry.position}-0", *flat)
 
-    await put(Scribe().opened())
-    async with _served(core, parts.metrics, settings, registry) as client:
-        async with _running(parts.join, core.watch.follow_reports):
-            await until(lambda: core.state == "current")
-            yield Stage(core, client, publish, put, registry)
+    if not opened:
+        await put(Scribe().opened())
+    access = parts.access
+    async with _served(core, access, parts.metrics, settings, registry) as client:
+        async with _running(parts.join, core.watch.follow_reports, access.book.run):
+            await until(lambda: core.state == access.book.state == "current")
+            yield Stage(core, client, publish, put, registry, access)
         await parts.leave()
     await link.close()
 
 
 @asynccontextmanager
-async def _served(core: Any, metrics: Any, settings: Any, registry: Any) -> AsyncIterator[Any]:
-    app = build_app(core, settings, metrics, registry)
+async def _served(
+    core: Any, access: Any, metrics: Any, settings: Any, registry: Any
+) -> AsyncIterator[Any]:
+    app = build_app(core, access, settings, metrics, registry)
     async with TestClient(OurServer(app)) as client:
         yield client
 

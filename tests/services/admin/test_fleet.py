@@ -26,8 +26,11 @@ async def test_the_fleet_shows_what_each_member_says_of_itself(stage):
         "last_reload": None,
         "rejected": [],
         "uptime_seconds": second["uptime_seconds"],
+        "silent_seconds": second["silent_seconds"],
         "prompts": ["*"],
+        "recent_lags": [{"position": 2, "lag_ms": 0.8}],
     }
+    assert 0 <= second["silent_seconds"] < 60
     assert first["rejected"] == [
         {"position": 1, "reason": "invalid", "detail": "no good", "prompt": None}
     ]

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from events.template import Template, TemplateError
+from services.admin.access.transport import COOKIE
 from services.admin.openapi import PROBLEM_BODIES, document
 from services.admin.problem_types import PROBLEM_TYPES
 from services.admin.routes import routes
@@ -55,12 +56,30 @@ def test_every_reference_leads_somewhere():
     [(path, method) for path, method, _ in operations() if "security" not in _],
 )
 def test_what_needs_a_key_says_what_it_answers_without(path, method):
-    assert {"401", "422", "500"} <= set(DOCUMENT["paths"][path][method]["responses"])
+    assert {"401", "422", "500", "503"} <= set(DOCUMENT["paths"][path][method]["responses"])
+
+
+@pytest.mark.parametrize("row", routes(), ids=lambda row: row.name)
+def test_the_document_says_whose_a_call_is(row):
+    operation = DOCUMENT["paths"][row.path][row.method.lower()]
+    if row.role is None:
+        assert operation["security"] == []
+    else:
+        assert "security" not in operation  # that of the whole document
+        assert f"Role: {row.role}." in operation["description"]
+    if row.role in {"editor", "admin"} or (row.role and row.method != "GET"):
+        assert "403" in operation["responses"]
+
+
+def test_the_ways_to_be_known_are_those_of_the_guard():
+    schemes = DOCUMENT["components"]["securitySchemes"]
+    assert DOCUMENT["security"] == [{name: []} for name in schemes]
+    assert (schemes["key"]["scheme"], schemes["session"]["name"]) == ("bearer", COOKIE)
 
 
 def test_every_type_of_problem_is_listed_somewhere_but_what_nothing_raises_yet():
     listed = {name for name in PROBLEM_TYPES if f"`{name}`" in str(DOCUMENT["paths"])}
-    assert set(PROBLEM_TYPES) - listed == {"forbidden", "method-not-allowed"}
+    assert set(PROBLEM_TYPES) - listed == {"method-not-allowed"}
     assert set(PROBLEM_BODIES) <= set(PROBLEM_TYPES)
 
 

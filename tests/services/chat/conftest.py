@@ -78,6 +78,7 @@ async def serve(model: ScriptedModel) -> AsyncIterator[Serve]:
             settings.setdefault("openai_base_url", model.url)
             registry = CollectorRegistry()
             replica = FakeReplica(*(live or (live_prompt(),)))
+            replica.id = settings.get("replica_id", replica.id)
             given = Settings(**settings)
             upstream = Upstream(UpstreamOptions.of(given))
             app = build_app(replica, given, ReplicaMetrics(registry), registry, upstream)

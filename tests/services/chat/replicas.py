@@ -40,6 +40,7 @@ class FakeReplica:
         self.stale: float | None = None
         self.rejections: dict[tuple[str, int], str] = {}
         self.waiting = 0
+        self.answers: list[tuple[str, int]] = []
         self._live = {each.name: each for each in live}
         self._moved = asyncio.Condition()
 
@@ -54,6 +55,9 @@ class FakeReplica:
 
     def rejection(self, name: str, position: int) -> str | None:
         return self.rejections.get((name, position))
+
+    def answered(self, name: str, version: int) -> None:
+        self.answers.append((name, version))
 
     async def wait_applied(self, position: int, timeout: float) -> bool:
         self.waiting += 1

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -99,6 +100,14 @@ async def ask(url: str, message: str = "hello") -> dict[str, Any]:
         return found
 
 
+async def sign_in(url: str, printed: str) -> list[int]:
+    """What comes of the link in the banner, followed twice."""
+    (token,) = re.findall(rf"  panel     {url}/#/welcome\?token=(\S+)  ", printed)
+    async with aiohttp.ClientSession(f"{url}/") as session:
+        asked = [await session.post("api/v1/session", json={"token": token}) for _ in range(2)]
+    return [answer.status for answer in asked]
+
+
 async def test_children_end_with_a_supervisor_that_is_killed_and_the_next_start_is_well(dev):
     run = await dev("--replicas", "1")
     ready = await run.until_ready()
@@ -108,6 +117,8 @@ async def test_children_end_with_a_supervisor_that_is_killed_and_the_next_start_
     run = await dev("--replicas", "1")  # it finds the ready file of the killed one, and removes it
     await eventually(lambda: b"is up after" in run.printed, 55)
     assert (await ask(run.ready["chat"]))["prompt"]["version"] == 1
+    await eventually(lambda: b"signs you in once" in run.printed)
+    assert await sign_in(run.ready["admin"], run.printed.decode()) == [200, 401]
 
 
 async def test_without_supervision_the_dead_stay_dead(dev):
