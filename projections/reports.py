@@ -28,7 +28,7 @@ class LiveVersion:
 class Rejection:
     """A position that a replica passed over, and why."""
 
-    position: _Whole
+    position: Annotated[_Whole, Field(ge=1)]
     reason: str
     detail: str = ""
     prompt: str | None = None

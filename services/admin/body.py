@@ -26,35 +26,41 @@ six, and a character of a note as two such; the slack is for names and white spa
 MAX_DEPTH: Final = MAX_CONFIG_DEPTH + 8
 """Of nested arrays and objects. A config's own limit is said where it is decided upon; this one is
 there so that nothing deeper gets as far."""
+MAX_SMALL_BYTES: Final = 16 * 1024
+"""Room for what somebody types in, where nobody knows yet who sends it."""
+MOST_MISTAKES: Final = 100
+"""That a refusal lists; nobody reads more, and a body has room for a hundred thousand."""
 READ_SECONDS: Final = 10.0
 
 M = TypeVar("M", bound=BaseModel)
 
 
-async def read_body(request: web.Request) -> bytes:
-    """The whole body; 413 above the limit, 408 when it does not arrive in time."""
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise Problem("too-large", f"a body may have {MAX_BODY_BYTES} bytes")
+async def read_body(request: web.Request, most: int = MAX_BODY_BYTES) -> bytes:
+    """The whole body; 413 above ``most`` bytes, 408 when it does not arrive in time."""
+    if (request.content_length or 0) > most:
+        raise Problem("too-large", f"a body may have {most} bytes here")
     try:
         async with asyncio.timeout(READ_SECONDS):
-            return await request.read()
+            return await request.clone(client_max_size=most).read()
     except TimeoutError:
         raise Problem("request-timeout", f"no whole body within {READ_SECONDS:g} s") from None
     except web.HTTPRequestEntityTooLarge:
-        raise Problem("too-large", f"a body may have {MAX_BODY_BYTES} bytes") from None
+        raise Problem("too-large", f"a body may have {most} bytes here") from None
     except web.RequestPayloadError:
         raise refused("the body could not be read as its headers say") from None
 
 
-async def read_model(request: web.Request, model: type[M]) -> tuple[M, bytes]:
-    """The body as a ``model``, and its bytes. Raises ``Invalid`` listing every mistake, or 415."""
+async def read_model(
+    request: web.Request, model: type[M], most: int = MAX_BODY_BYTES
+) -> tuple[M, bytes]:
+    """The body as a ``model``, and its bytes. Raises ``Invalid`` listing the mistakes, or 415."""
     try:
         charset = request.charset or "utf-8"
     except ValueError:
         charset = "unknown"
     if request.content_type != "application/json" or charset.lower() not in {"utf-8", "utf8"}:
         raise Problem("unsupported-media-type", "the body must be application/json in UTF-8")
-    raw = await read_body(request)
+    raw = await read_body(request, most)
     return parse(raw, model), raw
 
 
@@ -71,7 +77,7 @@ def parse(raw: bytes, model: type[M]) -> M:
     try:
         return model.model_validate(parsed)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
+        problems = error.errors(include_url=False, include_input=False)[:MOST_MISTAKES]
         raise Invalid(tuple(mistake(problem) for problem in problems)) from None
 
 

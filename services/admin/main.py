@@ -31,6 +31,7 @@ from services.admin.keeping import Keeper
 from services.admin.mirror import Mirror
 from services.admin.opening import Memory, open_log
 from services.admin.telling import Telling
+from services.admin.views import Update
 from services.admin.writer import Writer
 from services.listening import listen
 from services.membership import Reports
@@ -110,6 +111,7 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
     memory = Memory(settings.state_dir / "log.json" if settings.state_dir else None)
     keeper = Keeper(Shelf(Link(connect), keys), log, mirror, ring, memory)
     access = build_access(settings, connect, keys, ring, monotonic)
+    access.book.on_change(lambda: core.hub.tell(Update(kind="access", data={})))
     return Parts(core, access, keeper, metrics, source, settings.open_after)
 
 

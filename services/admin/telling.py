@@ -18,6 +18,10 @@ from services.admin.views import Kind, Update
 from services.membership import Group
 from services.metrics import AdminMetrics
 
+SILENT_SECONDS = 2.5
+"""Two heartbeats late: as much as may happen to anybody."""
+SILENT_TOLD = 50
+"""Silent members that listeners hear of at each look; a look at the fleet shows all of them."""
 _log = structlog.stdlib.get_logger()
 _ACTIONS: dict[Action, str] = {"saved": "save", "restored": "restore", "archived": "archive"}
 
@@ -29,6 +33,7 @@ class Telling:
     metrics: AdminMetrics
     core: AdminCore | None = None
     _states: dict[str, str] = field(default_factory=dict)
+    _silent: set[str] = field(default_factory=set)
 
     @property
     def _core(self) -> AdminCore:
@@ -120,7 +125,9 @@ class Telling:
         before_it = known and (known.position, known.rejected)
         if before_it != (report.position, report.rejected) and self._core.hub.listeners:
             self._core.hub.tell(Update(kind="reported", data=_reported(report)))
-        if known is None or known.instance != report.instance or known.state != report.state:
+        told = known and (known.instance, known.state) == (report.instance, report.state)
+        if not told or report.replica in self._silent:
+            self._silent.discard(report.replica)
             self._tell_member(member)
 
     def looked(self, groups: list[Group]) -> None:
@@ -139,11 +146,22 @@ class Telling:
         for name in self._states.keys() - states.keys():
             self._gone(name)
         self._states = states
+        self._tell_silence()
+
+    def _tell_silence(self) -> None:
+        """Nobody announces that he has fallen silent: said of some at each look, while it lasts."""
+        watch = self._core.watch
+        members = watch.fleet.members
+        silent = [name for name in members if (watch.silent(members[name]) or 0) > SILENT_SECONDS]
+        self._silent = set(silent)
+        for name in silent[:SILENT_TOLD]:
+            self._tell_member(members[name])
 
     def _gone(self, replica: str) -> None:
         _log.info("replica_left", replica=replica)
         self.metrics.forget_replica(replica)
         self._states.pop(replica, None)
+        self._silent.discard(replica)
         self._core.hub.tell(Update(kind="replica", data={"id": replica, "state": "left"}))
 
     def _tell_member(self, member: Member) -> None:
@@ -158,4 +176,5 @@ def _reported(report: Report) -> dict[str, object]:
         "hash": report.hash,
         "lag_ms": None if report.lag_us is None else report.lag_us / 1e3,
         "rejected": [asdict(each) for each in report.rejected],
+        "changed": {name: live and asdict(live) for name, live in report.changed.items()},
     }

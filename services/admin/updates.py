@@ -116,7 +116,8 @@ async def _state(core: Core) -> bytes:
 
 
 def _event(update: Update) -> bytes:
-    position = update.data.get("position") if update.kind != "reported" else None
+    ours = update.kind in ("saved", "restored", "archived")
+    position = update.data.get("position") if ours else None
     return _encoded(update.kind, update.data, position)
 
 
@@ -137,8 +138,8 @@ ENDPOINTS = (
         role="viewer",
         summary="What happens, as Server-Sent Events",
         description="First `state` with the whole fleet and all prompts, then `saved`, `restored`,"
-        " `archived`, `reported` and `replica`; a comment when 15 seconds were quiet. `id` is a"
-        " position of the log.",
+        " `archived`, `reported`, `replica` and `access` (people or keys have changed); a comment"
+        " when 15 seconds were quiet. `id` is a position of the log.",
         answers=(Answer(200, "The stream.", media_type="text/event-stream"),),
         problems=("invalid", "too-many-requests", *READS_LOG),
         seconds=None,

@@ -8,7 +8,7 @@ from projections.fleet import Convergence, Spread
 from projections.history import Action
 from projections.reports import LiveVersion, Rejection
 
-Kind = Literal["saved", "restored", "archived", "reported", "replica"]
+Kind = Literal["saved", "restored", "archived", "reported", "replica", "access"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

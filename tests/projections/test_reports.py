@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -98,3 +99,9 @@ def test_parsing_never_raises_and_what_it_gives_can_be_published_again(spoiled):
 @given(st.binary(max_size=50))
 def test_parsing_any_bytes_never_raises(data):
     assert Report.parse(data) is None
+
+
+@pytest.mark.parametrize("position", [0, -1, 2**60])
+def test_a_report_that_rejects_a_position_that_cannot_be_is_none(position):
+    forged = replace(WHOLE, rejected=(Rejection(position=position, reason="x"),))
+    assert Report.parse(forged.to_bytes()) is None

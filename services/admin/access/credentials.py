@@ -33,6 +33,10 @@ class Credentials:
         """Keep the encoding of a person's new password; the old one is gone."""
         await self.link.call("HSET", self.keys.credentials, f"person:{name}", encoded)
 
+    async def erase_link(self, kind: Kind, name: str) -> None:
+        """End a person's latest one-time link of a kind; none is no error."""
+        await self.link.call("HDEL", self.keys.credentials, link_field(kind, name))
+
     async def key(self, id: str) -> str | None:
         """The digest of an API key's secret; None when there is no such key."""
         return await self._find(f"key:{id}")

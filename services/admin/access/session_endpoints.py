@@ -30,7 +30,7 @@ from services.admin.access.transport import (
 )
 from services.admin.access.who import Who
 from services.admin.answers import answer
-from services.admin.body import read_model
+from services.admin.body import MAX_SMALL_BYTES, read_model
 from services.admin.context import WHO
 from services.admin.endpoint import WRITES_LOG, Answer, Endpoint
 from services.admin.params import Param, one_of
@@ -53,7 +53,7 @@ async def show(request: web.Request) -> web.Response:
 async def sign_in(request: web.Request) -> web.Response:
     """A session, for a name and its password or for a one-time link."""
     _check_origin(request)
-    body, _ = await read_model(request, SignInRequest)
+    body, _ = await read_model(request, SignInRequest, MAX_SMALL_BYTES)
     if body.token:
         position = await by_link(request, body.token)
         return await _signed_in(request, OPERATOR, "admin", position, "link")
@@ -79,15 +79,15 @@ async def sign_out(request: web.Request) -> web.Response:
 async def set_password(request: web.Request) -> web.Response:
     """A new password; whoever sets it is signed in by it, and nobody else of that name any more."""
     _check_origin(request)
-    body, _ = await read_model(request, PasswordRequest)
+    body, _ = await read_model(request, PasswordRequest, MAX_SMALL_BYTES)
     access = request.app[ACCESS]
     if body.token:
-        encoded = await hashed(access, body.password)  # first: a link is not used up for nothing
-        name = await by_password_link(request, body.token)
+        name, encoded = await by_password_link(request, body.token, body.password)
     else:
         name = await _confirmed(request, body.current)
         encoded = await hashed(access, body.password)
     await access.credentials.set_person(name, encoded)
+    await access.credentials.erase_link("password", name)  # whoever else has one: it is too late
     position = await access.book.password_set(name, name)
     return await _signed_in(request, name, None, position, "new_password")
 

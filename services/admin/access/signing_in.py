@@ -51,16 +51,18 @@ async def by_link(request: web.Request, token: str) -> int:
     return present
 
 
-async def by_password_link(request: web.Request, token: str) -> str:
-    """The name of the person who may set a password with this link, which is used up by it."""
+async def by_password_link(request: web.Request, token: str, password: str) -> tuple[str, str]:
+    """The name of the person who may set a password with this link, which is used up by it, and the
+    encoding of ``password``."""
     access = request.app[ACCESS]
-    await access.book.confirm()  # first: a link is not to be used up for nothing
-    attempt(request, None)
+    await access.book.confirm()
+    attempt(request, None)  # before any work: who has no link must not keep us busy with passwords
+    encoded = await hashed(access, password)  # then this: a link is not used up for nothing
     name = await access.links.take("password", token)
     if name is None or name not in access.book.access.people:
         raise refused(request, "link")
     access.throttle.succeeded(None, address(request))
-    return name
+    return name, encoded
 
 
 def attempt(request: web.Request, account: str | None) -> None:

@@ -30,8 +30,15 @@ def address(request: web.Request) -> str:
     if request.app[SETTINGS].behind_tls:
         passed = ",".join(request.headers.getall("X-Forwarded-For", []))
         if last := passed.rpartition(",")[2].strip():
-            return last[:64]
+            return _without_port(last)[:64]
     return request.remote or "unknown"
+
+
+def _without_port(address: str) -> str:
+    """Some proxies write the client's port as well, which is another with each connection."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
 
 
 def origin(request: web.Request) -> str:

@@ -6,7 +6,7 @@ import pytest
 from events.limits import MAX_CONFIG_DEPTH
 from projections.refusals import Invalid
 from services.admin import body
-from services.admin.body import MAX_DEPTH, parse
+from services.admin.body import MAX_DEPTH, MOST_MISTAKES, parse
 from services.admin.schemas import SaveRequest
 from tests.services.admin.stage import PROMPTS, in_memory, refusal
 
@@ -111,3 +111,8 @@ async def test_parameters_come_back_as_they_were_sent(stage, value):
     assert (await post(stage, raw)).status == 201
     shown = await stage.get(f"{PROMPTS}/system")
     assert shown["config"]["parameters"]["a"] == value
+
+
+async def test_a_refusal_lists_a_hundred_mistakes_at_most(stage):
+    response = await post(stage, json.dumps({f"unknown{n}": 1 for n in range(5_000)}))
+    assert len((await response.json(content_type=None))["errors"]) == MOST_MISTAKES

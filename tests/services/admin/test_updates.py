@@ -1,10 +1,12 @@
 import asyncio
 import json
+from dataclasses import asdict
 
 import pytest
 from prometheus_client import Gauge
 
-from services.admin import updates
+from projections.reports import LiveVersion
+from services.admin import telling, updates
 from services.admin.app import leave
 from services.admin.context import WATCHERS
 from services.admin.hub import QUEUE_LENGTH
@@ -12,6 +14,7 @@ from services.admin.problems import Problem
 from services.admin.views import Update
 from services.admin.watchers import Watchers
 from services.cli.server_events import ServerEvent, server_events
+from tests.services.admin.conftest import STAGES
 from tests.services.admin.stage import refusal
 from tests.waiting import until
 
@@ -32,6 +35,15 @@ async def follow(stage):
     yield open_stream
     for response in opened:
         response.close()
+
+
+async def named(events, name):
+    """The next event of this name."""
+    async with asyncio.timeout(5):
+        async for event in events:
+            if event.name == name:
+                return event
+    raise AssertionError("the stream has ended")
 
 
 def clients(stage):
@@ -83,6 +95,38 @@ async def test_what_happens_then_is_told_in_order(stage, follow):
     )
     assert told[1 if told[1].name == "reported" else 2].data["replica"] == "chat-1"
     assert "a secret text" not in str(told)
+
+
+async def test_a_report_tells_what_is_served_differently(stage, follow):
+    _, events = await follow()
+    await anext(events)
+    served = LiveVersion(version=4, revision=9, content_hash="d" * 64)
+    await stage.report("chat-1", 9, changed={"system": served, "gone": None})
+    reported = await named(events, "reported")
+    assert reported.data["changed"] == {"system": asdict(served), "gone": None}
+
+
+async def test_silence_is_told_at_each_look_and_so_is_its_end(stage, follow, monkeypatch):
+    await stage.report("chat-1", 1)
+    _, events = await follow()
+    await anext(events)
+    monkeypatch.setattr(telling, "SILENT_SECONDS", 0.0)
+    for _ in range(2):
+        stage.core.watch.on_look([])
+        late = await named(events, "replica")
+        assert (late.data["id"], late.data["silent_seconds"] > 0) == ("chat-1", True)
+    monkeypatch.undo()
+    await stage.report("chat-1", 1)
+    assert (await named(events, "replica")).data["silent_seconds"] < telling.SILENT_SECONDS
+
+
+@pytest.mark.parametrize("stage", STAGES[1:], indirect=True)
+async def test_a_change_of_people_is_told_without_saying_what(stage, follow):
+    _, events = await follow()
+    await anext(events)
+    answer = await stage.call("POST", "/api/v1/people", json={"name": "ann", "role": "viewer"})
+    assert answer.status == 201
+    assert (await named(events, "access")).data == {}
 
 
 async def test_positions_are_the_ids_of_events(stage):

@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 from services.admin.access.parts import ACCESS
 from services.admin.access.signing_in import WRONG
 from services.admin.access.transport import COOKIE
+from services.admin.body import MAX_SMALL_BYTES
 from services.admin.context import SETTINGS
 from services.settings import load_settings
 from tests.services.admin.access.visitor import (
@@ -172,6 +173,31 @@ class TestTooManyAttempts:
             statuses.append((await ada.call("POST", PASSWORDS, json=body)).status)
         assert statuses == [401] * 6 + [429]
 
+    async def test_with_links_that_are_none_stop_costing_us_the_work_of_a_password(self, alone):
+        hash_password, worked_on = alone.access.secrets.hash_password, []
+
+        async def counted(text):
+            worked_on.append(text)
+            return await hash_password(text)
+
+        alone.access.secrets.hash_password = counted
+        body = {"token": "x" * 43, "password": PASSWORD}
+        for _ in range(30):
+            last = await refusal(await nobody(alone).call("POST", PASSWORDS, json=body))
+        assert (last, len(worked_on)) == ((429, "too-many-requests"), 21)
+
+    @pytest.mark.parametrize("path", [SESSION, PASSWORDS])
+    @pytest.mark.parametrize("chunked", [False, True])
+    async def test_cannot_be_made_with_bodies_that_nobody_types(self, alone, path, chunked):
+        async def parts():
+            yield b'{"name": "'
+            yield b"x" * MAX_SMALL_BYTES
+
+        data = parts() if chunked else b" " * (MAX_SMALL_BYTES + 1)
+        json = {"Content-Type": "application/json"}
+        response = await nobody(alone).call("POST", path, data=data, headers=json)
+        assert await refusal(response) == (413, "too-large")
+
 
 class TestByLink:
     async def test_whoever_runs_the_service_is_signed_in_once(self, stage):
@@ -184,6 +210,22 @@ class TestByLink:
         events = (await visitor.get("/api/v1/access"))["items"]
         assert events[-1]["event"]["actor"] == "admin"
         assert await sign_in(stage, token=token) == (401, "unauthorized")
+
+    async def test_each_that_is_made_leaves_a_line_that_says_by_whom_and_not_the_link(self, alone):
+        mia = await with_session(alone, "admin", "mia")
+        await operator(alone).post(PEOPLE, {"name": "ada", "role": "viewer"}, 201)
+        with capture_logs() as lines:
+            links = [
+                (await mia.post(f"{PEOPLE}/ada/link", status=201))["link"],
+                (await operator(alone).post(LINKS, status=201))["link"],
+            ]
+        told = [
+            (line["kind"], line["person"], line["actor"])
+            for line in lines
+            if line["event"] == "link_made"
+        ]
+        assert told == [("password", "ada", "mia"), ("sign-in", "admin", "admin")]
+        assert not any(token_of(link) in str(lines) for link in links)
 
     async def test_of_two_at_the_same_moment_one_is_signed_in(self, stage):
         token = token_of((await operator(stage).post(LINKS, status=201))["link"])
@@ -239,6 +281,13 @@ class TestAPassword:
         assert (await elsewhere.call("GET", PROMPTS)).status == 401
         assert await sign_in(stage, **ADA) == (401, "unauthorized")
         await nobody(stage).post(SESSION, {"name": "ada", "password": body["password"]})
+
+    async def test_a_new_one_ends_the_link_to_set_another(self, stage):
+        ada = await with_session(stage, "viewer")
+        made = await operator(stage).post(f"{PEOPLE}/ada/link", status=201)
+        await ada.post(PASSWORDS, {"current": PASSWORD, "password": "a new password, longer"})
+        body = {"token": token_of(made["link"]), "password": PASSWORD}
+        assert (await nobody(stage).call("POST", PASSWORDS, json=body)).status == 401
 
     @pytest.mark.parametrize("password", ["", "x" * 11, "x" * 201])
     async def test_has_12_to_200_characters_and_a_refused_one_does_not_use_the_link_up(
@@ -354,6 +403,14 @@ class TestBehindTls:
         assert (await ask("POST", SESSION, json=body, headers=sent)).status == 429
         other = {"X-Forwarded-For": "192.0.2.1, 192.0.2.2"}
         assert (await ask("POST", SESSION, json=body, headers=other)).status == 401
+
+    @pytest.mark.parametrize("seen", ["192.0.2.1:{}", "[2001:db8::1]:{}"])
+    async def test_is_the_same_address_whatever_port_the_proxy_saw(self, behind, seen):
+        for n in range(22):
+            body = {"name": f"n{n}", "password": "wrong"}
+            sent = {"X-Forwarded-For": seen.format(50_000 + n)}
+            last = await nobody(behind).call("POST", SESSION, json=body, headers=sent)
+        assert last.status == 429
 
     async def test_without_the_setting_nobodys_word_is_believed(self, alone):
         await with_session(alone, "viewer")
