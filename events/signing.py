@@ -1,7 +1,8 @@
 """Signatures: HMAC-SHA-256 of an event's hash with a named key.
 
 The hash chain shows *that* the log was altered; a signature shows that whoever wrote an event holds
-a key. With keys set, somebody who can only write to Redis cannot forge a prompt.
+a key. With keys set, somebody who can only write to Redis cannot forge an event. That does not keep them
+from making a session there, and letting the admin service sign what they save with it.
 """
 
 import hashlib

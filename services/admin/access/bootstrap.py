@@ -1,6 +1,7 @@
 """The first way in: a one-time sign-in link, made beside the service by whoever can reach its Redis.
 
-Who can write there could change anything anyway; so this gives nobody what they did not have.
+Sessions and credentials stand there, unsigned: who can write to it could let themselves in anyway, also
+where events are signed. So this gives nobody what they did not have.
 """
 
 import asyncio

@@ -1,8 +1,11 @@
 """The throttle: who fails to sign in again and again waits, longer each time.
 
 Counted twice: per account, which slows guessing at one person's password from wherever, and per
-address, which slows one guesser at everybody's. Nobody is locked out: the longest wait is five
-minutes, and what has not failed for fifteen is forgotten. Each admin counts for itself.
+address, which slows one guesser at everybody's. The longest wait is five minutes, and what has not
+failed for fifteen is forgotten. Each admin counts for itself.
+
+Who goes on guessing at a name makes its owner wait as well, though not where the owner has signed in
+before: an account is counted apart at each address that it was signed in from.
 """
 
 from collections import OrderedDict
@@ -20,6 +23,8 @@ MOST_SECONDS: Final = 300.0
 FORGET_SECONDS: Final = 900.0
 REMEMBERED: Final = 10_000
 """Accounts, and addresses, that are remembered; beyond that, those that failed longest ago go."""
+HOMES: Final = 10_000
+"""Accounts with an address that they were signed in from; the oldest are forgotten first."""
 _NAME_CHARACTERS: Final = 100
 
 
@@ -36,19 +41,20 @@ class Throttle:
     def __init__(self, now: Callable[[], float]) -> None:
         self._accounts = _Failures(now, ACCOUNT_FREE)
         self._addresses = _Failures(now, ADDRESS_FREE)
+        self._homes: OrderedDict[str, None] = OrderedDict()
 
     def seconds_to_wait(self, account: str | None, address: str) -> float:
         """Seconds until an attempt is let through; 0 for now."""
         waits = [self._addresses.wait(_network(address))]
         if account is not None:
-            waits.append(self._accounts.wait(_name(account)))
+            waits.append(self._accounts.wait(self._counted(account, address)))
         return max(waits)
 
     def failed(self, account: str | None, address: str) -> None:
         """Count a failure, or an attempt that may become one."""
         self._addresses.add(_network(address))
         if account is not None:
-            self._accounts.add(_name(account))
+            self._accounts.add(self._counted(account, address))
 
     def succeeded(self, account: str | None, address: str) -> None:
         """Forget the account's failures, and take as many off the address.
@@ -56,8 +62,23 @@ class Throttle:
         Not all of the address's: who has an account could guess at others' for ever by signing in
         with his own in between.
         """
-        mistyped = 1 if account is None else self._accounts.forget(_name(account))
+        mistyped = 1
+        if account is not None:
+            mistyped = self._accounts.forget(self._counted(account, address))
+            self._settle(_home(account, address))
         self._addresses.forgive(_network(address), mistyped)
+
+    def _counted(self, account: str, address: str) -> str:
+        """Under which name the account's failures at the address are counted."""
+        home = _home(account, address)
+        # no name that somebody sends can be counted as a home: each has a word of its own before it
+        return f"home {home}" if home in self._homes else f"name {_name(account)}"
+
+    def _settle(self, home: str) -> None:
+        self._homes[home] = None
+        self._homes.move_to_end(home)
+        if len(self._homes) > HOMES:
+            self._homes.popitem(last=False)
 
 
 @dataclass(slots=True)
@@ -118,6 +139,10 @@ class _Failures:
 def _name(account: str) -> str:
     """Bounded: no valid name is as long, so no two accounts are counted as one."""
     return account[:_NAME_CHARACTERS]
+
+
+def _home(account: str, address: str) -> str:
+    return f"{_name(account)} {_network(address)}"
 
 
 def _network(address: str) -> str:

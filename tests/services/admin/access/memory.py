@@ -68,6 +68,9 @@ class MemoryCredentials:
         for each in (f"person:{name}", f"link:sign-in:{name}", f"link:password:{name}"):
             self.kept.pop(each, None)
 
+    async def erase_link(self, kind, name):
+        self.kept.pop(f"link:{kind}:{name}", None)
+
     async def round(self):
         return int(self.kept.get("round", "0"))
 

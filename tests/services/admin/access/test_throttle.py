@@ -8,6 +8,7 @@ from services.admin.access.throttle import (
     ACCOUNT_FREE,
     ADDRESS_FREE,
     FORGET_SECONDS,
+    HOMES,
     MOST_SECONDS,
     REMEMBERED,
     Throttle,
@@ -133,6 +134,39 @@ def test_a_success_without_a_failure_gives_no_credit(throttle):
     assert throttle.seconds_to_wait("mia", HERE) == 1
 
 
+def test_a_guesser_elsewhere_does_not_slow_who_has_signed_in_here_before(throttle, clock):
+    throttle.succeeded("mia", HERE)
+    fail_everywhere(throttle, ACCOUNT_FREE + 10)
+    assert throttle.seconds_to_wait("mia", ELSEWHERE) == MOST_SECONDS
+    assert throttle.seconds_to_wait("noa", HERE) == throttle.seconds_to_wait("mia", HERE) == 0
+    throttle.succeeded("mia", HERE)
+    assert throttle.seconds_to_wait("mia", ELSEWHERE) == MOST_SECONDS
+    clock.now += FORGET_SECONDS
+    assert throttle.seconds_to_wait("mia", ELSEWHERE) == 0
+
+
+def test_who_has_signed_in_here_before_is_slowed_here_too(throttle):
+    throttle.succeeded("mia", HERE)
+    fail(throttle, ACCOUNT_FREE + 2)
+    assert throttle.seconds_to_wait("mia", HERE) == 2
+    assert throttle.seconds_to_wait("mia", ELSEWHERE) == 0
+
+
+def test_no_name_stands_for_somebody_at_an_address(throttle):
+    throttle.succeeded("mia", HERE)
+    for name in (f"mia {HERE}", f"home mia {HERE}", f"mia\0{HERE}"):
+        fail_everywhere(throttle, ACCOUNT_FREE + 2, name)
+    assert throttle.seconds_to_wait("mia", HERE) == 0
+
+
+def test_not_every_place_of_a_success_is_remembered(throttle):
+    for n in range(HOMES + 1):
+        throttle.succeeded("mia", f"10.{n // 65536}.{n // 256 % 256}.{n % 256}")
+    fail(throttle, ACCOUNT_FREE + 1)
+    assert throttle.seconds_to_wait("mia", "10.0.0.0") == 1
+    assert throttle.seconds_to_wait("mia", "10.0.0.1") == 0
+
+
 def test_without_an_account_only_the_address_is_counted(throttle):
     for _ in range(ADDRESS_FREE):
         throttle.failed(None, HERE)
@@ -195,7 +229,7 @@ def test_memory_is_bounded_however_many_fail_and_however_long_their_names_are(th
         throttle.failed(f"{n}-" + "x" * 1000, f"2001:db8:{n:x}::1")
     for counted in (throttle._accounts, throttle._addresses):
         assert len(counted._counts) == REMEMBERED
-        assert max(map(len, counted._counts)) <= 100
+        assert max(map(len, counted._counts)) <= 110
 
 
 def test_what_is_forgotten_takes_no_memory(throttle, clock):
