@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 PYTEST := $(BIN)/python -m pytest
-# Handed on to the command of `run`, `test`, `soak` and `bench`: make run ARGS="--replicas 5"
+# Handed on to the command of `run`, `test`, `browser`, `soak` and `bench`: make run ARGS="--replicas 5"
 ARGS ?=
 # As many as this project promises to test with; a test that measures does not run beside others.
 WORKERS ?= 2
@@ -15,7 +15,7 @@ LOCKER = $(VENV)/locker/bin/uv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test check soak bench bench-smoke integration-redis schemathesis lock clean
+.PHONY: help install run test check browser screenshots soak bench bench-smoke integration-redis schemathesis lock clean
 
 help: ## this list
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,12 @@ check: $(VENV)/.dev ## lint, format, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+browser: $(VENV)/.dev ## the admin panel in a real browser, which must be in PATH (Debian: apt install chromium)
+	@$(PYTEST) -m browser $(ARGS) tests/browser
+
+screenshots: $(VENV)/.dev ## a picture of each page of the panel into screenshots/, light and dark, narrow and wide
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
 soak: $(VENV)/.dev ## the tests with the big counts, one after the other
 	@$(PYTEST) -m soak --timeout 1800 $(ARGS)
 
@@ -77,7 +83,7 @@ integration-redis: $(VENV)/.dev ## the tests with a real server once more, again
 	@PROMPTCAST_TEST_SERVER=redis-server $(PYTEST) -m "redis and not soak and not bench" -n $(WORKERS) --dist loadscope $(ARGS)
 
 schemathesis: $(VENV)/.dev ## throw what the OpenAPI document allows, and what it does not, at the edit API
-	@$(PYTEST) -m schemathesis --timeout 300 $(ARGS)
+	@FUZZ_WHOLE=1 $(PYTEST) -m schemathesis --timeout 300 -n $(WORKERS) $(ARGS)
 
 # --- upkeep ------------------------------------------------------------------------------------------------------
 
@@ -93,5 +99,5 @@ lock: $(VENV)/.made ## solve the dependencies anew (ARGS="--upgrade" for newer v
 	@$(LOCK) --extra dev-server --extra test --extra dev --constraint requirements.lock --output-file requirements-dev.lock $(ARGS)
 
 clean: ## remove .venv and what tools leave behind; the history of `make run` stays
-	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
+	@rm -rf $(VENV) build dist browser-failures screenshots .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

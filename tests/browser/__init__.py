@@ -1,0 +1,1 @@
+"""The admin panel in a real browser, over the real system; see ``tests/README.md``."""
