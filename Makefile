@@ -80,7 +80,7 @@ bench-smoke: $(VENV)/.dev ## the same, a few rounds only: does it run?
 
 integration-redis: $(VENV)/.dev ## the tests with a real server once more, against redis-server from PATH
 	@command -v redis-server >/dev/null || { echo "redis-server is not in PATH (Debian, Ubuntu: apt install redis-server)." >&2; exit 1; }
-	@PROMPTCAST_TEST_SERVER=redis-server $(PYTEST) -m "redis and not soak and not bench" -n $(WORKERS) --dist loadscope $(ARGS)
+	@PROMPTCAST_TEST_SERVER=redis-server $(PYTEST) -m "redis and not soak and not bench and not schemathesis" -n $(WORKERS) --dist loadscope $(ARGS)
 
 schemathesis: $(VENV)/.dev ## throw what the OpenAPI document allows, and what it does not, at the edit API
 	@FUZZ_WHOLE=1 $(PYTEST) -m schemathesis --timeout 300 -n $(WORKERS) $(ARGS)
