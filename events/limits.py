@@ -14,9 +14,6 @@ MAX_CONFIG_BYTES = 32 * 1024
 MAX_CONFIG_DEPTH = 64
 """Lists and objects within each other. Readers of JSON give up at some depth (pydantic's at 200), and
 what was saved must be readable."""
-MAX_CONFIG_DEPTH = 64
-"""Lists and objects within each other. Readers of JSON give up at some depth (pydantic's at 200), and
-what was saved must be readable."""
 MAX_NOTE_CHARACTERS = 1_000
 MAX_ACTOR_CHARACTERS = 200
 MAX_REQUEST_KEY_CHARACTERS = 255

@@ -86,6 +86,13 @@ class ReplicaMetrics(Declared):
             "clock_offset_seconds", "The server's clock minus this machine's"
         )
         self.replica_state = self._gauge("replica_state", "1 for the present state", "state")
+        self.quarantined = self._gauge(
+            "quarantined_events",
+            "Events that this replica does not try again: they broke its loader",
+        )
+        self.connections_refused = self._counter(
+            "connections_refused", "Connections that were closed unanswered", "reason"
+        )
         self._fading += [self.reloads, self.prompt_version]
 
     def _declare_chat(self, clock: Callable[[], float]) -> None:
@@ -167,6 +174,46 @@ class AdminMetrics(Declared):
         self.sse_clients = self._gauge("sse_clients", "Clients that watch the updates")
         self.denials = self._counter("admin_denials", "Requests that were turned away", "reason")
         self.sign_ins = self._counter("sign_ins", "Attempts to sign in, by outcome", "outcome")
+        self.connections_refused = self._counter(
+            "connections_refused", "Connections that were closed unanswered", "reason"
+        )
+        self._declare_safety()
+
+    def _declare_safety(self) -> None:
+        self.log_writable = self._gauge(
+            "log_writable", "1 while this instance may append to the log, else 0", "log"
+        )
+        self.log_healed = self._counter(
+            "log_healed", "Times that a log which had gone back was made whole", "log"
+        )
+        self.log_healed_events = self._counter(
+            "log_healed_events", "Events that were put back into a log", "log"
+        )
+        self.members_missed = self._counter(
+            "members_missed", "Members without whose word saving went on after a change of server"
+        )
+        self.forks_kept = self._gauge(
+            "forks_kept", "Files with events that are in no log any more, kept by this instance"
+        )
+        self.journal_position = self._gauge(
+            "journal_position", "The last position that is safe in the journal", "log"
+        )
+        self.journal = self._histogram(
+            "journal_seconds", "Writing to the journal, fsync included", MILLISECONDS
+        )
+        self.journal_errors = self._counter(
+            "journal_errors", "Writes to the journal that failed", "log"
+        )
+        self.not_durable = self._counter(
+            "appends_not_durable",
+            "Appends that were not confirmed to be as durable as was asked for",
+        )
+        self.replicas_reaped = self._counter(
+            "replicas_reaped", "Replicas that died without a word and are no members any more"
+        )
+        self.server_findings = self._gauge(
+            "server_findings", "1 for each way in which the server could lose saves", "check"
+        )
 
     def set_replicas(self, states: Iterable[str]) -> None:
         """Count the members by state; every state of `MEMBER_STATES` is shown, if with 0."""

@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     )
     state_dir: Path | None = _setting(
         None,
-        "where a replica keeps its last good state, to start from while Redis is down",
+        "where an admin keeps its journal of the log, and a replica its last good state and last events",
         "a directory",
         shown="none is kept",
     )
@@ -145,6 +145,31 @@ class Settings(BaseSettings):
         2.5,
         "seconds that replicas get to say that there was a log, before the very first is opened",
         "a number of seconds, 0 to 60",
+    )
+    rejoin_after: types.Pause = _setting(
+        10.0,
+        "seconds that members get to report again when the server is another one, before saving goes on",
+        "a number of seconds, 0 to 60",
+    )
+    reap_after: types.Seconds = _setting(
+        3600.0,
+        "seconds of unbroken silence after which a replica counts as dead, and is no member any more",
+        SECONDS,
+    )
+    durability: types.Durability = _setting(
+        "fsynced",
+        "what a save waits for: fsynced, or replicas:N, or fsynced-replicas:N (the server's replicas)",
+        "fsynced, replicas:N or fsynced-replicas:N, with N from 1 to 9",
+    )
+    server_checks: Annotated[Literal["warn", "refuse", "off"], types.LowerCase] = _setting(
+        "warn",
+        "what to do when the server could lose acknowledged saves: warn, or refuse to start",
+        "warn, refuse or off",
+    )
+    connections_per_address: Annotated[int, Field(ge=1, le=1_000_000)] = _setting(
+        1000,
+        "connections that one address may hold open; the next is closed at once",
+        "a number from 1 to 1000000",
     )
     prompts: types.Globs = _setting(
         ("*",),

@@ -96,4 +96,5 @@ Origins = Annotated[
     NoDecode,
     BeforeValidator(_listed),
 ]
+Durability = Annotated[str, Field(pattern=r"^(fsynced|(fsynced-)?replicas:[1-9])$")]
 LowerCase = BeforeValidator(_lower)

@@ -21,12 +21,16 @@ reload_lag_seconds reloads_total{prompt,outcome} prompt_version{prompt,branch} a
 log_head_position lag_events last_reload_timestamp_seconds log_connected clock_offset_seconds
 replica_state{state} chat_requests_total{prompt,version,outcome} chat_duration_seconds{prompt}
 chat_first_token_seconds{prompt} chat_tokens_total{prompt,version,kind} chat_in_flight
+quarantined_events connections_refused_total{reason}
 build_info{version,python}
 """
 ADMIN = """
 changes_total{action,outcome} append_seconds propagation_seconds replicas{state}
 replica_lag_events{replica} replica_applied_position{replica} log_head_position sse_clients
-admin_denials_total{reason} sign_ins_total{outcome}
+admin_denials_total{reason} sign_ins_total{outcome} connections_refused_total{reason}
+log_writable{log} log_healed_total{log} log_healed_events_total{log} members_missed_total forks_kept
+journal_position{log} journal_seconds journal_errors_total{log} appends_not_durable_total
+replicas_reaped_total server_findings{check}
 build_info{version,python}
 """
 
@@ -79,7 +83,7 @@ def seen(registry):
 def test_what_is_documented_is_what_prometheus_sees(registry, replica):
     """Each metric is used once; its series then carry the documented name, type and labels."""
     used = [value for value in vars(replica).values() if hasattr(value, "labels")]
-    assert len(used) == 16
+    assert len(used) == 18
     for metric in used:
         labelled = getattr(metric, "_metric", metric)
         if labelled._labelnames and metric is not replica.build_info:
