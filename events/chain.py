@@ -64,6 +64,11 @@ class Entry(NamedTuple):
     """Names of fields that do not belong there; they have no effect."""
 
 
+def head_of(entry: Entry | None) -> Head:
+    """The head of a log that ends with ``entry``; of an empty one without."""
+    return Head(entry.position, entry.hash, digest(entry.event)) if entry else GENESIS
+
+
 class Reason(StrEnum):
     """Why an entry has no effect. The words are part of the API and of the metrics."""
 

@@ -35,7 +35,11 @@ from events.access import (
 from events.limits import MAX_ACTOR_CHARACTERS, MAX_REQUEST_KEY_CHARACTERS
 from events.model import (
     Event,
+    ForkSettled,
+    LogEvent,
+    LogHealed,
     LogOpened,
+    PositionPassed,
     PromptArchived,
     PromptEvent,
     PromptRestored,
@@ -83,6 +87,21 @@ class _Carried(TypedDict):
 class _Opened(_Carried):
     type: Literal["promptcast.LogOpened.v1"]
     data: LogOpened
+
+
+class _Healed(_Carried):
+    type: Literal["promptcast.LogHealed.v1"]
+    data: LogHealed
+
+
+class _Settled(_Carried):
+    type: Literal["promptcast.ForkSettled.v1"]
+    data: ForkSettled
+
+
+class _Passed(_Carried):
+    type: Literal["promptcast.PositionPassed.v1"]
+    data: PositionPassed
 
 
 class _Saved(_Carried):
@@ -137,6 +156,9 @@ class _KeyRevoked(_Carried):
 
 Envelope = (
     _Opened
+    | _Healed
+    | _Settled
+    | _Passed
     | _Saved
     | _Restored
     | _Archived
@@ -153,6 +175,9 @@ ENVELOPE: TypeAdapter[Envelope] = TypeAdapter(Annotated[Envelope, Field(discrimi
 
 TYPES: dict[type, str] = {
     LogOpened: "promptcast.LogOpened.v1",
+    LogHealed: "promptcast.LogHealed.v1",
+    ForkSettled: "promptcast.ForkSettled.v1",
+    PositionPassed: "promptcast.PositionPassed.v1",
     PromptSaved: "promptcast.PromptSaved.v1",
     PromptRestored: "promptcast.PromptRestored.v1",
     PromptArchived: "promptcast.PromptArchived.v1",
@@ -211,7 +236,7 @@ def subject(event: Event) -> str:
         event, PromptEvent
     ):  # first: of these there are many, and it is the quick way out
         return event.prompt
-    if isinstance(event, LogOpened):
+    if isinstance(event, LogEvent):
         return "log"
     if isinstance(event, PersonEvent):
         return f"person:{event.person}"

@@ -5,14 +5,20 @@
     PromptcastError
     ├── TemplateError            a template that will not parse (template.py)
     ├── MissingVariables         a template rendered without all of its variables (template.py)
+    ├── RendersTooLarge          a template that makes too much of its variables (template.py)
+    ├── LoaderHung, TriedBefore  a version that breaks the loader (services/chat)
+    ├── BadLine                  a line of a journal or an export that is no entry (lines.py)
     ├── SettingsError            a wrong setting (services/settings.py)
     ├── CannotListen             an address that is taken or not ours (services/listening.py)
     ├── CliError, DevError       a command that failed (services/cli, services/dev)
+    ├── ServerRefused            a server that could lose saves (services/server_checks.py)
     ├── Busy                     more passwords at once than may wait (services/admin/access/secrets.py)
     ├── Refused                  a command that the present state does not allow (projections/refusals.py)
     ├── LogError                 everything that can go wrong with the log
     │   ├── LogUnavailable       not reached within the deadline; nothing was changed
-    │   │   └── NotDurable       the server refuses writes (disk, memory, replicas, rights)
+    │   │   ├── NotDurable       the server refuses writes (disk, memory, replicas, rights)
+    │   │   ├── ServerChanged    the server is another one than before (link.py asks it)
+    │   │   └── Shut             the log is not known to be whole (services/admin/healing/gate.py)
     │   ├── OutcomeUnknown       an append that may or may not have landed
     │   ├── Conflict             the head is not the one the writer decided upon
     │   ├── AppendExpired        the append reached the server after its ``not_after``
@@ -32,6 +38,10 @@ class PromptcastError(Exception):
     """The root. Its text is one line, fit for a log or a terminal."""
 
 
+class BadLine(PromptcastError):
+    """A line that should hold an entry of a log, and does not."""
+
+
 class LogError(PromptcastError):
     """Something is wrong with the log or the way to it."""
 
@@ -42,6 +52,10 @@ class LogUnavailable(LogError):
 
 class NotDurable(LogUnavailable):
     """The server answered, but refuses to write (read-only, out of memory, disk, rights)."""
+
+
+class ServerChanged(LogUnavailable):
+    """The server is another one than before, and not known yet to hold all that the old one held."""
 
 
 class OutcomeUnknown(LogError):

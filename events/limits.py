@@ -9,6 +9,10 @@ MAX_PROMPTS = 1_000
 MAX_PEOPLE = 1_000
 MAX_KEYS = 1_000
 MAX_TEMPLATE_BYTES = 256 * 1024
+MAX_VARIABLES = 256
+"""Different ones in a template; each may be used many times."""
+MAX_RENDERED_BYTES = 1024 * 1024
+"""Of a template with its variables filled in: 40,000 times ``{{a}}``, which is 32 KB, is a gigabyte."""
 MAX_CONFIG_BYTES = 32 * 1024
 """Of the config as canonical JSON: parameters are settings, not a second template."""
 MAX_CONFIG_DEPTH = 64

@@ -38,6 +38,14 @@ class Pulse(NamedTuple):
     now: int
 
 
+class Landed(NamedTuple):
+    """An append that is in the log: the log's time there (µs), and whether it is as durable as was
+    asked for. When that was not confirmed in time, it may be so all the same."""
+
+    at: int
+    durable: bool
+
+
 class EventLog(Protocol):
     """An append-only log with gapless positions.
 
@@ -47,10 +55,11 @@ class EventLog(Protocol):
     clock: ServerClock
     """The log's own time, as far as this process can tell."""
 
-    async def append(self, draft: Draft, after: Head, seconds: float) -> int:
-        """Append ``draft`` at ``after.position + 1`` and return the log's time there, in µs.
+    async def append(self, draft: Draft, after: Head, seconds: float) -> Landed:
+        """Append ``draft`` at ``after.position + 1``.
 
-        It lands within ``seconds`` or never, and at most once, whatever happens to the reply.
+        It lands within ``seconds`` or never, and at most once, whatever happens to the reply. When
+        the reply was lost, what it said of replicas was lost with it: then it is not called durable.
         Raises ``Conflict`` when the head is not ``after``, ``AppendExpired`` when it reached the
         log too late, ``NotDurable`` when the server refuses writes, ``OutcomeUnknown`` when the
         reply was lost and it cannot be shown whether it landed.

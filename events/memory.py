@@ -8,7 +8,7 @@ from events.chain import GENESIS, Entry, Head
 from events.clock import ServerClock
 from events.errors import AppendExpired, Conflict
 from events.limits import MAX_READ_BYTES
-from events.log import READ_COUNT, Draft, Pulse
+from events.log import READ_COUNT, Draft, Landed, Pulse
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class MemoryLog:
     entries: list[Entry] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def append(self, draft: Draft, after: Head, seconds: float) -> int:
+    async def append(self, draft: Draft, after: Head, seconds: float) -> Landed:
         """See :class:`~events.log.EventLog`."""
         position, stored = self._head()
         if (position, stored) != (after.position, after.stored):
@@ -28,7 +28,7 @@ class MemoryLog:
             raise AppendExpired("the append reached the log too late; nothing was written")
         at = self.clock.now()
         await self.put(Entry(position + 1, draft.event, draft.hash, at, draft.kid, draft.sig))
-        return at
+        return Landed(at, durable=True)
 
     async def put(self, entry: Entry) -> None:
         """Write ``entry`` as it is, and wake the feeds."""

@@ -1,6 +1,7 @@
 """What can happen: events, immutable, in the past tense, each fit to be applied by itself.
 
-Here are those about prompts; those about people and keys are in :mod:`events.access`.
+Here are those about prompts and about the log itself; those about people and keys are in
+:mod:`events.access`.
 
 The models are the schema of the log's ``data``: they refuse what the edit API refuses, so a replica
 that reads an event applies exactly the rules under which it was written.
@@ -8,9 +9,9 @@ that reads an event applies exactly the rules under which it was written.
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 
 from events.access import AccessEvent
 from events.frozen import Frozen
@@ -48,6 +49,8 @@ BranchName = Literal["main"]
 VariableName = Annotated[str, StringConstraints(pattern=VARIABLE_NAME)]
 Note = Annotated[str, StringConstraints(max_length=MAX_NOTE_CHARACTERS)]
 Version = Annotated[int, Field(ge=1, lt=2**31)]
+Position = Annotated[int, Field(ge=0, le=2**53)]
+"""A place in the log; 0 is before the first event."""
 
 
 def _parses(text: str) -> str:
@@ -130,6 +133,39 @@ class LogOpened(Frozen):
     log_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
+class LogHealed(Frozen):
+    """The events behind ``after`` through ``through`` were lost, and were put back as they were."""
+
+    after: Position
+    through: Position
+    cause: Literal["went_back", "missing", "stray", "holes", "file"]
+
+
+class ForkSettled(Frozen):
+    """An operator has decided which chain goes on behind position ``after``, where there were two.
+
+    ``through`` is the furthest position that anybody has ever reported, on whichever side.
+    """
+
+    kept: Literal["log", "journal", "file"]
+    after: Position
+    through: Position
+
+
+class PositionPassed(Frozen):
+    """Nothing happened here: the position was used by an event that was given up."""
+
+    reason: Note = ""
+
+
+_Content = TypeVar("_Content", "PromptSaved", "PromptRestored")
+
+
+def _small_when_rendered(event: _Content) -> _Content:
+    Template.check_rendering(event.template, event.config.variables)
+    return event
+
+
 class PromptSaved(Frozen):
     """New content became version ``version``, and the live version of ``branch``."""
 
@@ -139,6 +175,8 @@ class PromptSaved(Frozen):
     template: TemplateText
     config: Config
     note: Note = ""
+
+    _renders = model_validator(mode="after")(_small_when_rendered)
 
 
 class PromptRestored(Frozen):
@@ -152,6 +190,8 @@ class PromptRestored(Frozen):
     config: Config
     note: Note = ""
 
+    _renders = model_validator(mode="after")(_small_when_rendered)
+
 
 class PromptArchived(Frozen):
     """No replica serves the prompt any more; its history stays, and a save brings it back."""
@@ -162,5 +202,7 @@ class PromptArchived(Frozen):
 
 
 PromptEvent = PromptSaved | PromptRestored | PromptArchived
-Event = LogOpened | PromptEvent | AccessEvent
+LogEvent = LogOpened | LogHealed | ForkSettled | PositionPassed
+"""About the log itself; only the first has an effect, on the chain."""
+Event = LogEvent | PromptEvent | AccessEvent
 """All of them, closed: any may stand in any log, and each log's fold passes over the other's."""

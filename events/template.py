@@ -6,11 +6,12 @@ strings). ``\{{`` writes a literal ``{{``; single braces and ``}}`` are just tex
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from events.errors import PromptcastError
-from events.limits import MAX_TEMPLATE_BYTES, VARIABLE_NAME
+from events.limits import MAX_RENDERED_BYTES, MAX_TEMPLATE_BYTES, MAX_VARIABLES, VARIABLE_NAME
 
 _OPEN, _CLOSE, _LITERAL = "{{", "}}", "\\"
 _NAME = re.compile(VARIABLE_NAME)
@@ -29,6 +30,10 @@ class TemplateError(PromptcastError, ValueError):
         self.line = text.count("\n", 0, offset) + 1
         self.column = offset - (text.rfind("\n", 0, offset) + 1) + 1
         super().__init__(f"line {self.line}, column {self.column}: {detail}")
+
+
+class RendersTooLarge(PromptcastError, ValueError):
+    """A template that makes too much of its variables, or has too many of them."""
 
 
 class MissingVariables(PromptcastError):
@@ -77,10 +82,50 @@ class Template:
         """
         if len(self.parts) == 1:
             return self.parts[0]
+        self._check_given(values)
+        return "".join(values[part] if i & 1 else part for i, part in enumerate(self.parts))
+
+    def rendered_size(self, values: Mapping[str, str]) -> int:
+        """How many bytes :meth:`render` would give, without making them; raises what it raises."""
+        self._check_given(values)
+        uses = Counter(self.parts[1::2])
+        literal = sum(_size(part) for part in self.parts[::2])
+        return literal + sum(times * _size(values[name]) for name, times in uses.items())
+
+    def sample(self, defaults: Mapping[str, str]) -> dict[str, str]:
+        """A value for each variable: its default, else one character."""
+        return {name: defaults.get(name, "x") for name in self.variables}
+
+    @classmethod
+    def check_rendering(cls, text: str, defaults: Mapping[str, str]) -> None:
+        """:meth:`check_rendered` for a text that was checked; most are seen to be small at a glance."""
+        uses = text.count(_OPEN)
+        if uses:
+            longest = max(1, *map(len, defaults.values())) if defaults else 1
+            most = len(text) * (1 if text.isascii() else 4) + 4 * uses * longest
+            if uses > MAX_VARIABLES or most > MAX_RENDERED_BYTES:
+                cls.of_checked(text).check_rendered(defaults)
+
+    def check_rendered(self, defaults: Mapping[str, str]) -> None:
+        """Measure it as it comes out with :meth:`sample`; raises :class:`RendersTooLarge`."""
+        values = self.sample(defaults)
+        if len(values) > MAX_VARIABLES:
+            raise RendersTooLarge(
+                f"{len(values)} different variables; at most {MAX_VARIABLES} are allowed"
+            )
+        if (size := self.rendered_size(values)) > MAX_RENDERED_BYTES:
+            raise RendersTooLarge(
+                f"{size} bytes with its defaults filled in; at most {MAX_RENDERED_BYTES} are allowed"
+            )
+
+    def _check_given(self, values: Mapping[str, str]) -> None:
         missing = tuple(name for name in self.variables if name not in values)
         if missing:
             raise MissingVariables(missing)
-        return "".join(values[part] if i & 1 else part for i, part in enumerate(self.parts))
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
 
 
 def _check_text(text: str) -> None:

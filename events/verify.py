@@ -1,5 +1,6 @@
 """Verifying: walking a whole log, or a stored copy of one, and naming everything that is wrong."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -34,11 +35,19 @@ class Verifier:
     findings: list[Finding] = field(default_factory=list)
     _versions: dict[str, int] = field(default_factory=dict)
     _at: int = 0
+    _in_the_midst: bool = False
 
     def feed(self, entry: Entry) -> None:
         """Check the next entry."""
         self.events += 1
         self.findings += self._findings(entry)
+
+    def begins_with(self, first: Entry) -> None:
+        """What is fed is a piece of a log that begins with ``first``: the event before it, and the
+        versions up to there, are taken to be what the piece itself says they were."""
+        if first.position > 1:
+            before = Head(first.position - 1, "", _prevhash(first))
+            self.chain, self._in_the_midst = Chain(before, "not known here"), True
 
     def ends_at(self, head: Head) -> None:
         """Say where the log should end, as it was told elsewhere."""
@@ -71,16 +80,26 @@ class Verifier:
             case PromptSaved(prompt=prompt, version=version):
                 yield from self._saved(entry.position, prompt, version)
             case PromptRestored(prompt=prompt, version=version):
-                if version > self._versions.get(prompt, 0):
+                if version > self._versions.get(prompt, version if self._in_the_midst else 0):
                     yield _out_of_order(entry.position, f"restores v{version}, never saved")
             case _:
                 pass
 
     def _saved(self, position: int, prompt: str, version: int) -> Iterator[Finding]:
-        expected = self._versions.get(prompt, 0) + 1
+        before = self._versions.get(prompt, version - 1 if self._in_the_midst else 0)
+        expected = before + 1
         if version != expected:
             yield _out_of_order(position, f"saves v{version} where v{expected} was next")
         self._versions[prompt] = version
+
+
+def _prevhash(entry: Entry) -> str:
+    """The hash that an entry says the event before it has; empty when it says none."""
+    try:
+        said = json.loads(entry.event)["prevhash"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return said if isinstance(said, str) else ""
 
 
 def _out_of_order(position: int, detail: str) -> Finding:

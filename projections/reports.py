@@ -1,8 +1,8 @@
-"""A report: what a replica says of the log. Cumulative, so a lost one costs one heartbeat."""
+"""A report: what a replica, or an admin, says of the log. Cumulative, so a lost one costs a heartbeat."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -32,6 +32,9 @@ class Rejection:
     reason: str
     detail: str = ""
     prompt: str | None = None
+
+
+_LogId = Annotated[str, Field(max_length=64)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,17 @@ class Report:
     """What it serves differently since its last report; None: no longer."""
     left: bool = False
     """The last word of a replica that is leaving."""
+    reaped: bool = False
+    """The last word was said for it: it was silent for too long, and counts as dead."""
     status: Status | None = None
+    log_id: _LogId | None = None
+    """Of the log that was applied; None while none was."""
+
+    def epitaph(self) -> "Report":
+        """The last word of a replica that died behind this report without one."""
+        return replace(
+            self, sequence=self.sequence + 1, changed={}, left=True, reaped=True, status=None
+        )
 
     def to_bytes(self) -> bytes:
         """As it is published."""
@@ -86,4 +99,40 @@ class Report:
             return None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How far a log was known: the position and the event's own hash; the log's id once it was opened."""
+
+    log_id: _LogId
+    position: Annotated[_Whole, Field(ge=0)]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdminReport:
+    """What an admin knows of each log: the furthest that it has applied or has in its journal."""
+
+    admin: Annotated[str, Field(min_length=1, max_length=200)]
+    """Its name, which outlives a restart where it has a directory of its own."""
+    instance: Annotated[str, Field(min_length=1, max_length=100)]
+    sequence: Annotated[_Whole, Field(ge=0)]
+    """See :class:`Report`."""
+    logs: Mapping[Literal["log", "access"], Told] = field(default_factory=dict)
+    left: bool = False
+    """The last word of an admin that is stopping."""
+
+    def to_bytes(self) -> bytes:
+        """As it is published."""
+        return _ADMIN_REPORT.dump_json(self, exclude_defaults=True)
+
+    @classmethod
+    def parse(cls, data: bytes) -> "AdminReport | None":
+        """Back from :meth:`to_bytes`; None for what is no report of an admin."""
+        try:
+            return _ADMIN_REPORT.validate_json(data) if len(data) <= MAX_REPORT_BYTES else None
+        except ValidationError:
+            return None
+
+
 _REPORT = TypeAdapter(Report)
+_ADMIN_REPORT = TypeAdapter(AdminReport)

@@ -1,6 +1,6 @@
 -- Compare-and-append. Checks first, XADD last: a script that fails half-way is not rolled back.
--- KEYS: log   ARGV: head position, head's stored hash, not_after (us), event, hash, kid, sig
--- -> {'appended'|'moved'|'expired', now (us), head id, head's stored hash}
+-- KEYS: log, fence   ARGV: head position, head's stored hash, not_after (us), event, hash, kid, sig
+-- -> {'appended'|'fenced'|'moved'|'expired', now (us), head id, head's stored hash}
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
@@ -12,6 +12,7 @@ if last then
   end
 end
 local at = string.format('%.0f', now)
+if redis.call('EXISTS', KEYS[2]) == 1 then return {'fenced', at, id, stored} end
 if id ~= ARGV[1] .. '-0' or stored ~= ARGV[2] then return {'moved', at, id, stored} end
 if now > tonumber(ARGV[3]) then return {'expired', at, id, stored} end
 local entry = {'event', ARGV[4], 'hash', ARGV[5], 'at', at}

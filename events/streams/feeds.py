@@ -6,9 +6,9 @@ from typing import Any
 
 from events.chain import Entry
 from events.errors import ClaimLost, LogMissing
+from events.streams.entries import entries_of
 from events.streams.keys import Keys
 from events.streams.link import Command, Link, Script
-from events.streams.log import entries_of
 
 BLOCK_SECONDS = 5.0
 """How long the server holds a read that finds nothing; the link waits 2 s longer."""

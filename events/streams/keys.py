@@ -21,6 +21,20 @@ class Keys:
         return replace(self, stream="access")
 
     @property
+    def fence(self) -> str:
+        """String with a time to live: who puts this log back. While it is there, nobody appends."""
+        return f"{self.log}:fence"
+
+    @property
+    def rebuilt(self) -> str:
+        """Stream: this log while it is rebuilt; then it takes the log's place."""
+        return f"{self.log}:rebuilt"
+
+    def tail(self, name: str) -> str:
+        """String with a time to live: the last entries that a member holds, offered by it as lines."""
+        return f"{{{self.namespace}}}:tail:{name}"
+
+    @property
     def reports(self) -> str:
         """Stream, capped: what replicas say of the log, at each apply and with every heartbeat."""
         return f"{{{self.namespace}}}:reports"

@@ -14,23 +14,16 @@ from typing import Any
 
 from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
-from redis.exceptions import (
-    AuthenticationError,
-    NoScriptError,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import AuthenticationError, NoScriptError, RedisError, ResponseError
 
-from events.errors import LogUnavailable, NotDurable, PromptcastError
+from events.errors import LogUnavailable, NotDurable
+from events.streams.naming import DEMOTED, code_of, sound
+from events.streams.sentinel_url import SentinelUrl, is_sentinel
+from events.streams.server_id import INTRODUCTION, ServerId, identity
 from events.streams.wire import Wire, wire
 
 CALL_SECONDS = 5.0
 """How long any call may take, unless the caller says otherwise."""
-_REFUSED = ("READONLY", "OOM", "MISCONF", "NOREPLICAS", "NOPERM", "NOAUTH", "WRONGPASS")
-_NO_RIGHTS = ("ACL failure in script", "user executing the script can't run this command")
-"""How newer and older servers say NOPERM from within a script, in the text of a plain ERR."""
-_PASSING = ("LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "UNBLOCKED")
-
 Command = tuple[str | bytes | int, ...]
 Connect = Callable[[], AbstractConnection]
 """Makes a connection to Redis; opens none yet."""
@@ -38,10 +31,6 @@ Connect = Callable[[], AbstractConnection]
 
 class ReplyLost(LogUnavailable):
     """The command was sent, and no reply came: it may or may not have been carried out."""
-
-
-class Unexpected(LogUnavailable):
-    """The server answered with an error that has no name here; its text is the server's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +46,30 @@ class Script:
         source = files(__package__).joinpath(f"{name}.lua").read_text()
         return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
+    def by_hash(self, keys: Sequence[str], *args: str | bytes | int) -> Command:
+        """The command that runs it where it is known; else the server says ``NOSCRIPT``."""
+        return ("EVALSHA", self.sha, len(keys), *keys, *args)
+
+    def whole(self, keys: Sequence[str], *args: str | bytes | int) -> Command:
+        """The command that runs it anywhere."""
+        return ("EVAL", self.source, len(keys), *keys, *args)
+
 
 def connector(url: str, **options: Any) -> Callable[[], AbstractConnection]:
-    """What makes connections to ``url`` (``redis://``, ``rediss://``, ``unix://``); opens none yet.
+    """What makes connections to ``url`` (``redis://``, ``rediss://``, ``unix://``, and those of
+    :mod:`events.streams.sentinel_url`); opens none yet. Raises ``ValueError`` for any other.
 
     No hidden retry and no socket timeout of redis-py's (its default of 5 s cuts a blocking read
     short): the link's deadlines stand in their place.
     """
-    if url.startswith("redis+sentinel://"):
-        raise PromptcastError("Sentinel is not spoken yet: REDIS_URL must name the master itself")
-    pool = ConnectionPool.from_url(
-        url, protocol=3, socket_timeout=None, socket_connect_timeout=CALL_SECONDS, **options
-    )
-    return pool.make_connection
+    options = {
+        "protocol": 3, "socket_timeout": None, "socket_connect_timeout": CALL_SECONDS, **options
+    }  # fmt: skip
+    if is_sentinel(url):
+        from events.streams.master import Master  # it asks the sentinels over links
+
+        return Master(SentinelUrl.parse(url), options)
+    return ConnectionPool.from_url(url, **options).make_connection
 
 
 @dataclass(slots=True)
@@ -82,6 +82,9 @@ class Link:
     """
 
     connect: Callable[[], AbstractConnection]
+    met: Callable[[ServerId], None] | None = None
+    """Told of the server behind each new connection, before anything else is sent. When it raises a
+    ``LogError``, the call that wanted the connection raises that: nothing of it was sent."""
     _connection: AbstractConnection | None = None
     _wire: Wire | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -101,12 +104,19 @@ class Link:
     ) -> Any:
         """One script, one reply."""
         try:
-            return await self.call("EVALSHA", script.sha, len(keys), *keys, *args, seconds=seconds)
+            return await self.call(*script.by_hash(keys, *args), seconds=seconds)
         except NoScriptError:
-            return await self.call("EVAL", script.source, len(keys), *keys, *args, seconds=seconds)
+            return await self.call(*script.whole(keys, *args), seconds=seconds)
 
     async def calls(self, commands: Sequence[Command], seconds: float = CALL_SECONDS) -> list[Any]:
         """Several commands in one round trip; the first error among the replies is raised."""
+        return sound(await self.replies(commands, seconds))
+
+    async def replies(
+        self, commands: Sequence[Command], seconds: float = CALL_SECONDS
+    ) -> list[Any]:
+        """Several commands in one round trip; the server's errors are among the replies, as it put
+        them: :func:`named` gives them our names."""
         deadline = asyncio.get_running_loop().time() + seconds
         self._callers += 1
         try:
@@ -156,7 +166,8 @@ class Link:
 
     async def receive(self, count: int, seconds: float = CALL_SECONDS) -> list[Any]:
         """The replies to the next ``count`` commands that were sent; raises as :meth:`calls`."""
-        return await self._received(count, asyncio.get_running_loop().time() + seconds, seconds)
+        deadline = asyncio.get_running_loop().time() + seconds
+        return sound(await self._received(count, deadline, seconds))
 
     async def _received(self, count: int, deadline: float, seconds: float) -> list[Any]:
         try:
@@ -170,9 +181,8 @@ class Link:
         except BaseException:  # cancelled: the replies may still be on their way
             await self.close()
             raise
-        for reply in replies:
-            if isinstance(reply, RedisError):
-                raise _named(reply)
+        if any(isinstance(reply, ResponseError) and code_of(reply) in DEMOTED for reply in replies):
+            await self.close()  # the next call asks anew where the master is
         return replies
 
     def _is_connected(self) -> bool:
@@ -195,6 +205,19 @@ class Link:
             kind = NotDurable if wrong_key else LogUnavailable
             raise kind(f"cannot connect to Redis: {error}") from None
         self._connection, self._wire = connection, wire(connection)
+        if self.met is not None:
+            await self._introduced(self.met, deadline, seconds)
+
+    async def _introduced(
+        self, met: Callable[[ServerId], None], deadline: float, seconds: float
+    ) -> None:
+        try:
+            met(identity(await self._exchanged(INTRODUCTION, deadline, seconds)))
+        except ReplyLost as error:  # of the question; the command itself was not sent
+            raise LogUnavailable(str(error)) from None
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Drop the connection; the next call makes a new one."""
@@ -212,22 +235,3 @@ def _too_late(seconds: float) -> str:
 
 def _broken(why: object) -> str:
     return f"the connection to Redis broke: {why}"
-
-
-def _code(error: RedisError) -> str:
-    """The server's word for the error (``NOSCRIPT``, ``OOM``); empty when it is not the server's."""
-    code = getattr(error, "status_code", None)
-    if code:
-        return str(code)
-    return str(error).split(" ", 1)[0] if isinstance(error, ResponseError) else ""
-
-
-def _named(error: RedisError) -> Exception:
-    if isinstance(error, NoScriptError):
-        return error
-    code = _code(error)
-    text = str(error)
-    message = f"Redis refused: {text if text.startswith(code) else f'{code} {text}'}"
-    if code in _REFUSED or any(words in text for words in _NO_RIGHTS):
-        return NotDurable(message)
-    return LogUnavailable(message) if code in _PASSING else Unexpected(message)

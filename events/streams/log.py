@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
 
@@ -16,17 +15,21 @@ from events.errors import (
     Conflict,
     LogDiverged,
     LogUnavailable,
+    NotDurable,
     OutcomeUnknown,
-    StrayId,
 )
 from events.limits import MAX_READ_BYTES
-from events.log import READ_COUNT, Draft, Pulse
+from events.log import READ_COUNT, Draft, Landed, Pulse
+from events.streams.durability import FSYNCED, Confirmed, Durability
+from events.streams.entries import RawEntry, RawHead, entries_of, head_position, to_raw, to_text
 from events.streams.keys import Keys
-from events.streams.link import Link, ReplyLost, Script, Unexpected
+from events.streams.link import Link, ReplyLost, Script
+from events.streams.master import Master
+from events.streams.naming import Unexpected
+from events.streams.putting_back import put_back, unfence
+from events.streams.server_id import ServerId
 
 _APPEND, _PULSE, _READ = Script.load("append"), Script.load("pulse"), Script.load("read")
-_UNSIGNED = [b"event", b"hash", b"at"]
-_FIELDS = {*_UNSIGNED, b"kid", b"sig"}
 RESOLVE_PAUSE = 0.05
 """Seconds between two looks at the log while the fate of an append is sought."""
 RESOLVE_GRACE = 1.0
@@ -41,13 +44,33 @@ class RedisLog:
     writer: Link
     reader: Link
     clock: ServerClock = field(default_factory=ServerClock)
+    durability: Durability = FSYNCED
+    sure: Callable[[], Awaitable[None]] | None = None
+    """Waited for before anything is written: that Sentinel, if it is asked, names the server still."""
+    _confirmed: Confirmed = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._confirmed = Confirmed(self.writer, self.durability)
 
     @classmethod
-    def over(cls, connect: Callable[[], AbstractConnection], keys: Keys) -> "RedisLog":
-        """A log that makes its connections with ``connect``."""
-        return cls(keys, Link(connect), Link(connect))
+    def over(
+        cls,
+        connect: Callable[[], AbstractConnection],
+        keys: Keys,
+        durability: Durability = FSYNCED,
+        met: Callable[[ServerId], None] | None = None,
+        noted: Callable[[ServerId], None] | None = None,
+    ) -> "RedisLog":
+        """A log that makes its connections with ``connect``.
 
-    async def append(self, draft: Draft, after: Head, seconds: float) -> int:
+        ``met`` is told of the server behind each new connection for appending, and may refuse it;
+        ``noted`` of those for reading and putting back. See :class:`~events.streams.link.Link`.
+        """
+        sure = connect.sure if isinstance(connect, Master) else None
+        links = Link(connect, met), Link(connect, noted)
+        return cls(keys, *links, durability=durability, sure=sure)
+
+    async def append(self, draft: Draft, after: Head, seconds: float) -> Landed:
         """See :class:`~events.log.EventLog`; a lost reply is resolved by looking at the log."""
         deadline = time.monotonic() + seconds
         not_after = self.clock.now() + int(seconds * 1e6)
@@ -57,26 +80,31 @@ class RedisLog:
             search = _Search(draft, after, not_after, deadline)
             return await self._resolve(search, lost)
 
-    async def _append(self, draft: Draft, after: Head, not_after: int, seconds: float) -> int:
+    async def _append(self, draft: Draft, after: Head, not_after: int, seconds: float) -> Landed:
+        if self.sure is not None:
+            await self.sure()
         try:
-            status, at, head, stored = await self.writer.run(
-                _APPEND, [self.keys.log], after.position, after.stored, not_after,
+            (status, at, head, stored), durable = await self._confirmed.run(
+                _APPEND, [self.keys.log, self.keys.fence],
+                after.position, to_raw(after.stored), not_after,
                 draft.event, draft.hash, draft.kid, draft.sig, seconds=seconds,
             )  # fmt: skip
         except Unexpected as error:
             behind = f"the log takes no entry behind position {after.position}"
             raise LogDiverged(f"{behind}: {error}") from error
         if status == b"moved":
-            raise Conflict(_head_position(head), _text(stored))
+            raise Conflict(head_position(head), to_text(stored))
+        if status == b"fenced":
+            raise LogUnavailable("the log is being put back; nothing was written")
         if status == b"expired":
             raise AppendExpired("the append reached the log too late; nothing was written")
-        return int(at)
+        return Landed(int(at), durable)
 
-    async def _resolve(self, search: "_Search", lost: LogUnavailable) -> int:
+    async def _resolve(self, search: "_Search", lost: LogUnavailable) -> Landed:
         """Find out what became of an append without a reply; see :meth:`append` for the answers."""
-        give_up = search.deadline + RESOLVE_GRACE
+        give_up = max(search.deadline, time.monotonic()) + RESOLVE_GRACE
         while (left := give_up - time.monotonic()) > 0:
-            with contextlib.suppress(LogUnavailable, TimeoutError):
+            with contextlib.suppress(LogUnavailable, LogDiverged, TimeoutError):
                 async with asyncio.timeout(left):
                     landed = await self._landed(search)
                 if landed is not None:
@@ -84,13 +112,17 @@ class RedisLog:
             await asyncio.sleep(RESOLVE_PAUSE)
         raise OutcomeUnknown(f"it cannot be shown whether the change was written: {lost}") from lost
 
-    async def _landed(self, search: "_Search") -> int | None:
-        """The time at which it landed, or None when that is still open; raises when it never will."""
+    async def _landed(self, search: "_Search") -> Landed | None:
+        """When it landed, or None when that is still open; raises when it never will.
+
+        That it never will is for the writer's link to show: on another server, whose log may have
+        lost what the old one took, it refuses to look (``Link.met``) until that is known to be whole.
+        """
         next_position = search.after.position + 1
         found = await self.read(search.after.position, count=1)
         if found and found[0].position == next_position and found[0].event == search.draft.event:
-            return found[0].at
-        pulse = await self.pulse()
+            return Landed(found[0].at, self.durability.is_shown_by_reading)
+        pulse = await self._pulse(self.writer, 0)
         if (pulse.head_position, pulse.head_stored) != (search.after.position, search.after.stored):
             if not found:
                 return None  # it moved between the two looks: look again
@@ -105,16 +137,17 @@ class RedisLog:
 
     async def pulse(self, position: int = 0) -> Pulse:
         """See :class:`~events.log.EventLog`."""
+        return await self._pulse(self.reader, position)
+
+    async def _pulse(self, link: Link, position: int) -> Pulse:
         sent = self.clock.monotonic()
-        exists, now, head, stored, found, known = await self.reader.run(
-            _PULSE, [self.keys.log], position
-        )
+        exists, now, head, stored, found, known = await link.run(_PULSE, [self.keys.log], position)
         self.clock.observe(int(now), sent, self.clock.monotonic())
         return Pulse(
             exists=bool(exists),
-            head_position=_head_position(head),
-            head_stored=_text(stored),
-            stored_at=_text(known) if found else None,
+            head_position=head_position(head),
+            head_stored=to_text(stored),
+            stored_at=to_text(known) if found else None,
             now=int(now),
         )
 
@@ -124,6 +157,42 @@ class RedisLog:
         """See :class:`~events.log.EventLog`."""
         found = await self.reader.run(_READ, [self.keys.log], f"{after}-0", count, max_bytes)
         return entries_of(found, after)
+
+    async def raw(self, after: str, count: int = READ_COUNT) -> Sequence[RawEntry]:
+        """What stands behind the stream id ``after`` (``0-0``: from the beginning), ids of others too.
+
+        At most ``count``, and 4 MiB in all unless a single one is larger.
+        """
+        found = await self.reader.run(_READ, [self.keys.log], after, count, MAX_READ_BYTES)
+        return [RawEntry(id.decode(), tuple(fields)) for id, fields in found]
+
+    async def raw_head(self) -> RawHead | None:
+        """What stands last, whatever its id; None when there is no log, ``0-0`` in an empty one."""
+        exists, _, head, stored, _, _ = await self.reader.run(_PULSE, [self.keys.log], 0)
+        return RawHead(head.decode(), to_text(stored)) if exists else None
+
+    async def is_closed(self) -> bool:
+        """Whether ids behind the last entry were used and deleted: the stream takes the next position
+        no more. False where the server would not tell."""
+        try:
+            told = await self.reader.call("XINFO", "STREAM", self.keys.log)
+        except (Unexpected, NotDurable):  # there is no log, or no right to ask
+            return False
+        last = told.get(b"last-generated-id", b"0-0")
+        head = await self.raw_head()
+        return head is not None and last.decode() != head.id
+
+    async def put_back(
+        self, entries: Sequence[Entry], after: Head, holder: str, last: bool
+    ) -> None:
+        """Append ``entries`` as they were, fenced; see :func:`events.streams.putting_back.put_back`."""
+        if self.sure is not None:
+            await self.sure()
+        await put_back(self.reader, self.keys, self.keys.log, entries, after, holder, last)
+
+    async def unfence(self, holder: str) -> None:
+        """Let others append again, if it is ``holder`` who keeps them out."""
+        await unfence(self.reader, self.keys, holder)
 
     async def close(self) -> None:
         """Drop both connections."""
@@ -139,58 +208,3 @@ class _Search:
     after: Head
     not_after: int
     deadline: float
-
-
-def entries_of(found: Iterable[tuple[bytes, Sequence[Any]]], after: int) -> list[Entry]:
-    """What stands behind position ``after``, up to the first id that was not given by us.
-
-    Raises ``StrayId`` when that one comes first: what stands before it counts all the same.
-    """
-    entries: list[Entry] = []
-    for id, fields in found:
-        try:
-            entries.append(entry_of(id, fields, after + 1 + len(entries)))
-        except StrayId:
-            if not entries:
-                raise
-            break
-    return entries
-
-
-def position_of(id: bytes, expected: int) -> int:
-    """The position that a stream id stands for; raises ``StrayId`` for an id that is none."""
-    milliseconds, _, sequence = id.partition(b"-")
-    if sequence != b"0":
-        raise StrayId(expected, id.decode())
-    return int(milliseconds)
-
-
-def entry_of(id: bytes, fields: Sequence[Any], expected: int) -> Entry:
-    """The entry that stands in the stream as ``id`` and a flat list of fields and values."""
-    position = position_of(id, expected)
-    if fields[::2] == _UNSIGNED:
-        event, hash, at = fields[1::2]
-        return Entry(position, event, _text(hash), _time(at))
-    found: Mapping[bytes, bytes] = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Entry(
-        position=position,
-        event=found.get(b"event", b""),
-        hash=_text(found.get(b"hash", b"")),
-        at=_time(found.get(b"at", b"")),
-        kid=_text(found.get(b"kid", b"")),
-        sig=_text(found.get(b"sig", b"")),
-        foreign=tuple(_text(name) for name in found if name not in _FIELDS),
-    )
-
-
-def _time(at: bytes) -> int:
-    return int(at) if at.isdigit() and len(at) < 18 else 0
-
-
-def _head_position(id: bytes) -> int:
-    """Like :func:`position_of`, but total: a stray head lies beyond every position."""
-    return int(id.partition(b"-")[0]) + (0 if id.endswith(b"-0") else 1)
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode(errors="replace")

@@ -7,9 +7,20 @@ local function stored(entry)
   end
   return ''
 end
+-- What a replica holds proves nothing about the log: a server that was demoted under an open connection
+-- refuses, as a write would be. (One that does not tell its role is taken as it is.)
+local role = redis.pcall('INFO', 'replication')
+if type(role) == 'string' and string.find(role, 'role:slave', 1, true) then
+  return redis.error_reply('READONLY the server is no master any more')
+end
 local time = redis.call('TIME')
 local at = string.format('%.0f', time[1] * 1000000 + time[2])
-local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local newest = redis.pcall('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+if newest['err'] then -- what is no stream is not the log, which is gone
+  if string.find(newest['err'], 'WRONGTYPE', 1, true) then return {0, at, '0-0', '', 0, ''} end
+  return newest
+end
+local last = newest[1]
 if not last then return {redis.call('EXISTS', KEYS[1]), at, '0-0', '', 0, ''} end
 local id = ARGV[1] .. '-0'
 if id == last[1] then return {1, at, id, stored(last), 1, stored(last)} end

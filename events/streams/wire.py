@@ -76,7 +76,7 @@ class Direct(asyncio.Protocol):
     @property
     def is_lost(self) -> bool:
         """See :class:`Wire`."""
-        return self._lost is not None
+        return self._lost is not None or self._transport.is_closing()
 
     def send(self, packed: bytes) -> None:
         """See :class:`Wire`. What the socket does not take at once is kept until it does."""

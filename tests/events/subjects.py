@@ -9,7 +9,7 @@ from fakeredis.aioredis import FakeAsyncRedisConnection
 
 from events.chain import Entry, Head
 from events.clock import ServerClock
-from events.log import Draft, EventLog
+from events.log import Draft, EventLog, Landed
 from events.memory import MemoryLog
 from events.streams.keys import Keys
 from events.streams.link import Link, connector
@@ -28,7 +28,7 @@ class Subject(Protocol):
     async def remove(self) -> None:
         """Remove the whole log."""
 
-    async def late(self, draft: Draft, after: Head) -> int:
+    async def late(self, draft: Draft, after: Head) -> Landed:
         """An append that reaches the log after its time."""
 
     async def close(self) -> None:
@@ -54,7 +54,7 @@ class InMemory:
     async def remove(self) -> None:
         self.log.entries.clear()
 
-    async def late(self, draft: Draft, after: Head) -> int:
+    async def late(self, draft: Draft, after: Head) -> Landed:
         return await self.log.append(draft, after, seconds=-1.0)
 
     async def close(self) -> None:
@@ -97,7 +97,7 @@ class InRedis:
     async def remove(self) -> None:
         await self.hand.call("DEL", self.keys.log)
 
-    async def late(self, draft: Draft, after: Head) -> int:
+    async def late(self, draft: Draft, after: Head) -> Landed:
         self.log.clock = ServerClock(wall=lambda: 0)
         return await self.log.append(draft, after, seconds=5.0)
 

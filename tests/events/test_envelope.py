@@ -27,11 +27,23 @@ from events.envelope import (
     rfc3339,
     subject,
 )
-from events.model import Event, LogOpened, PromptArchived, PromptRestored, PromptSaved
+from events.model import (
+    Event,
+    ForkSettled,
+    LogHealed,
+    LogOpened,
+    PositionPassed,
+    PromptArchived,
+    PromptRestored,
+    PromptSaved,
+)
 
 SAVED = PromptSaved.model_validate({"prompt": "system", "version": 1, "template": "Sei nett. ☺"})
 EVENTS: list[Event] = [
     LogOpened(log_id="abc"),
+    LogHealed(after=7, through=9, cause="went_back"),
+    ForkSettled(kept="journal", after=7, through=9),
+    PositionPassed(reason="given up"),
     SAVED,
     PromptRestored.model_validate(
         {"prompt": "system", "version": 1, "saved_at": 2, "template": "T", "note": "back"}
@@ -99,7 +111,7 @@ def test_a_rendered_event_is_parsed_back_whole(event):
 
 def test_the_subject_is_what_the_event_is_about():
     assert [subject(event) for event in EVENTS] == [
-        "log",
+        *["log"] * 4,
         *["system"] * 3,
         *["person:ann@example.org"] * 5,
         *["key:0123456789ab"] * 2,
@@ -110,6 +122,30 @@ def test_every_event_about_a_prompt_and_no_other_names_its_branch():
     for event in EVENTS:
         said = fields(event)["data"].get("branch")
         assert said == ("main" if subject(event) == "system" else None)
+
+
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        (EVENTS[1], '{"after":7,"through":9,"cause":"went_back"}'),
+        (EVENTS[2], '{"kept":"journal","after":7,"through":9}'),
+        (EVENTS[3], '{"reason":"given up"}'),
+        (PositionPassed(), "{}"),
+    ],
+    ids=["healed", "settled", "passed", "passed without a word"],
+)
+def test_the_bytes_of_an_event_about_the_log_are_what_they_always_were(event, data):
+    """Literal on purpose: they are what is hashed, and what an older version must read."""
+    name = type(event).__name__
+    assert (
+        render(event, Stamp("id-1", "/admin/a", TIME, "ann"), 10, "0" * 64)
+        == (
+            '{"specversion":"1.0","id":"id-1","source":"/admin/a",'
+            f'"type":"promptcast.{name}.v1","subject":"log","time":"2026-01-01T00:00:00.123456Z",'
+            f'"datacontenttype":"application/json","position":10,"prevhash":"{"0" * 64}",'
+            f'"actor":"ann","data":{data}}}'
+        ).encode()
+    )
 
 
 def test_each_event_has_a_type_of_its_own():

@@ -6,8 +6,9 @@ import gc
 import pytest
 from redis.exceptions import NoScriptError
 
-from events.errors import LogUnavailable, NotDurable, PromptcastError
-from events.streams.link import ReplyLost, Script, Unexpected, connector
+from events.errors import LogUnavailable, NotDurable
+from events.streams.link import ReplyLost, Script, connector
+from events.streams.naming import Unexpected, named
 from tests.faults_proxy import cut_after, eaten, late, on
 from tests.waiting import until
 
@@ -52,6 +53,12 @@ async def test_the_first_error_among_several_replies_is_raised_and_the_connectio
         await link.calls([("ECHO", "a"), ("NO",), ("NEITHER",), ("ECHO", "b")])
     assert await echo(link, b"next") == b"next"
     assert proxy.accepted == 1
+
+
+async def test_whoever_asks_for_the_replies_finds_the_errors_among_them(link):
+    first, wrong, last = await link.replies([("ECHO", "a"), ("NO",), ("ECHO", "b")])
+    assert (first, last) == (b"a", b"b")
+    assert isinstance(named(wrong), Unexpected)
 
 
 async def test_replies_are_what_the_server_means_in_resp3(server, link, keys):
@@ -357,6 +364,29 @@ async def test_a_script_is_sent_by_its_hash_and_whole_only_when_the_server_does_
         await link.call("EVALSHA", "0" * 40, 0)
 
 
-def test_a_sentinel_s_address_is_refused_in_one_line():
-    with pytest.raises(PromptcastError, match="must name the master itself"):
-        connector("redis+sentinel://127.0.0.1:26379/mymaster")
+# --- a server that is the master no longer ----------------------------------------------------------
+
+
+async def test_a_connection_to_a_server_that_was_demoted_is_not_used_again(own_server, link_to):
+    """Whoever connects anew asks anew where the master is: a name, an address or a Sentinel may say."""
+    link = link_to(own_server.url)
+    before = await link.call("CLIENT", "ID")
+    own_server.call("REPLICAOF", "127.0.0.1", 1)
+    with pytest.raises(NotDurable, match="READONLY"):
+        await link.call("SET", "key", "value")
+    assert not link._is_connected()
+    assert await link.call("CLIENT", "ID") != before
+
+
+async def test_a_read_that_was_held_when_the_server_was_demoted_ends_with_its_connection(
+    own_server, link_to
+):
+    link = link_to(own_server.url)
+    read = ("XREAD", "BLOCK", 60_000, "STREAMS", "key", 0)
+    held = asyncio.create_task(link.call(*read, seconds=60))
+    await until(lambda: own_server.call("INFO", "clients")["blocked_clients"])
+    own_server.call("REPLICAOF", "127.0.0.1", 1)
+    with pytest.raises(LogUnavailable, match="UNBLOCKED"):
+        async with asyncio.timeout(5):
+            await held
+    assert not link._is_connected()

@@ -88,7 +88,7 @@ async def test_a_missing_log_is_never_created_by_an_append_behind_what_was_there
 
 async def test_an_append_is_read_back_as_it_was_written(log):
     first = draft(b'{"a":"\xc3\xa9"}')
-    at = await log.append(first, GENESIS, 5.0)
+    at, _ = await log.append(first, GENESIS, 5.0)
     assert list(await log.read(0)) == [appended(first, GENESIS, at)]
 
 
@@ -111,7 +111,7 @@ async def test_positions_are_gapless_from_1(log):
 
 async def test_an_append_says_when_it_was_written_in_the_log_s_own_time(log):
     before = (await log.pulse()).now
-    at = await log.append(draft(), GENESIS, 5.0)
+    at, _ = await log.append(draft(), GENESIS, 5.0)
     after = (await log.pulse()).now
     assert before <= at <= after
     assert (await log.read(0))[0].at == at

@@ -9,7 +9,10 @@ from pydantic import ValidationError
 from events.limits import MAX_CONFIG_BYTES, MAX_TEMPLATE_BYTES
 from events.model import (
     OWNED_PARAMETERS,
+    ForkSettled,
+    LogHealed,
     LogOpened,
+    PositionPassed,
     PromptArchived,
     PromptConfig,
     PromptRestored,
@@ -51,6 +54,15 @@ def test_a_template_may_have_256_kib_and_not_a_byte_more():
 def test_a_template_that_does_not_parse_is_refused_with_its_place():
     with pytest.raises(ValidationError, match="line 2, column 1"):
         saved(template="\n{{ 7*7 }}")
+
+
+@pytest.mark.parametrize("model", [PromptSaved, PromptRestored])
+def test_a_template_that_makes_too_much_of_its_defaults_is_no_event_at_all(model):
+    fields = {"prompt": "system", "version": 1, "config": {"variables": {"a": "x" * 30_000}}}
+    fields |= {"saved_at": 1} if model is PromptRestored else {}
+    assert model.model_validate({**fields, "template": "{{ a }}" * 34})
+    with pytest.raises(ValidationError, match="1050000 bytes with its defaults filled in"):
+        model.model_validate({**fields, "template": "{{ a }}" * 35})
 
 
 def test_a_note_may_have_a_thousand_characters_and_not_one_more():
@@ -123,6 +135,27 @@ def test_an_opened_log_has_an_id():
     for bad in ("", "a" * 65):
         with pytest.raises(ValidationError):
             LogOpened(log_id=bad)
+
+
+@pytest.mark.parametrize("wrong", [{"after": -1}, {"through": 2**53 + 1}, {"cause": "a whim"}])
+def test_a_healing_says_between_which_positions_and_why(wrong):
+    fields = {"after": 0, "through": 2**53, "cause": "missing"}
+    assert LogHealed.model_validate(fields).after == 0
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        LogHealed.model_validate(fields | wrong)
+
+
+def test_a_settled_fork_says_what_was_kept():
+    fields = {"kept": "log", "after": 3, "through": 5}
+    assert ForkSettled.model_validate(fields).through == 5
+    with pytest.raises(ValidationError, match="kept"):
+        ForkSettled.model_validate(fields | {"kept": "neither"})
+
+
+def test_a_position_that_was_passed_may_say_why():
+    assert PositionPassed().reason == ""
+    with pytest.raises(ValidationError):
+        PositionPassed(reason="a" * 1001)
 
 
 def test_a_restore_carries_the_whole_content_and_where_it_was_first_saved():

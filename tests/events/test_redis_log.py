@@ -75,7 +75,7 @@ async def test_an_append_lands_exactly_once_wherever_the_connection_is_cut(
         return await cut_after(share)(data, pair)
 
     setattr(proxy, way, on(WORD, counted, times))
-    at = await log.append(DRAFT, HEAD, 5.0)
+    at, _ = await log.append(DRAFT, HEAD, 5.0)
     found = await direct.read(0)
     assert [entry.event for entry in found] == [FIRST.event, WORD]
     assert found[1].at == at
@@ -84,7 +84,7 @@ async def test_an_append_lands_exactly_once_wherever_the_connection_is_cut(
 
 async def test_an_append_whose_reply_was_swallowed_is_found_in_the_log(direct, log, proxy):
     proxy.to_client = on(WORD, eaten)
-    at = await log.append(DRAFT, HEAD, 0.2)
+    at, _ = await log.append(DRAFT, HEAD, 0.2)
     assert (await direct.read(1))[0].at == at
     assert await events(direct) == [FIRST.event, WORD]
 
@@ -95,7 +95,7 @@ async def test_an_append_is_found_even_when_others_have_written_behind_it(direct
         raise Cut
 
     proxy.to_client = on(WORD, another_and_cut, 1)
-    at = await log.append(DRAFT, HEAD, 5.0)
+    at, _ = await log.append(DRAFT, HEAD, 5.0)
     assert (await direct.read(1, count=1))[0].at == at
     assert await events(direct) == [FIRST.event, WORD, OTHER.event]
 
@@ -127,7 +127,7 @@ async def test_a_first_try_that_arrives_behind_the_second_changes_nothing(direct
     append = asyncio.create_task(log.append(DRAFT, HEAD, 5.0))
     await until(lambda: pairs)
     pairs[0].client.close()
-    at = await append
+    at, _ = await append
     handled = calls(direct_server(proxy), "evalsha")
     release.set()
     await until(lambda: calls(direct_server(proxy), "evalsha") > handled)
@@ -367,8 +367,9 @@ async def test_a_key_that_is_no_stream_is_not_the_log(server, direct, keys):
     server.call("SET", keys.log, "text")
     with pytest.raises(LogDiverged):
         await direct.append(DRAFT, HEAD, 5.0)
-    with pytest.raises(LogUnavailable, match="WRONGTYPE"):
-        await direct.pulse()
+    pulse = await direct.pulse()
+    assert (pulse.exists, pulse.head_position, pulse.head_stored) == (False, 0, "")
+    assert await direct.raw_head() is None
 
 
 async def test_fields_that_do_not_belong_there_are_named_and_missing_ones_are_empty(
@@ -383,11 +384,19 @@ async def test_fields_that_do_not_belong_there_are_named_and_missing_ones_are_em
         "",
         0,
         "",
-        "\ufffd",
+        "ÿ",
     )
     assert entry.foreign == ("colour",)
     pulse = await direct.pulse(2)
     assert (pulse.head_stored, pulse.stored_at) == ("", "")
+
+
+async def test_behind_a_hash_that_is_no_text_one_can_append_too(server, direct, keys):
+    server.call("XADD", keys.log, "2-0", "event", "{", "hash", b"\xff\xfe\xc3\xbc", "at", 5)
+    stored = (await direct.pulse()).head_stored
+    await direct.append(DRAFT, Head(2, stored, digest(b"{")), 5.0)
+    assert (await direct.pulse(2)).stored_at == stored == (await direct.read(1))[0].hash
+    assert len(await events(direct)) == 3
 
 
 @pytest.mark.parametrize("id", ["2-1", "1700000000000-3"])

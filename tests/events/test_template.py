@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.limits import MAX_TEMPLATE_BYTES, VARIABLE_NAME
-from events.template import MissingVariables, Template, TemplateError
+from events.limits import MAX_RENDERED_BYTES, MAX_TEMPLATE_BYTES, MAX_VARIABLES, VARIABLE_NAME
+from events.template import MissingVariables, RendersTooLarge, Template, TemplateError
 
 ANY_TEXT = st.text(st.characters()) | st.lists(
     st.sampled_from(
@@ -179,6 +179,73 @@ def test_parsing_raises_nothing_but_a_template_error_that_points_into_the_text(t
         values = dict.fromkeys(template.variables, "x")
         assert template.render(values) == rendered_by_one_expression(text, values)
         assert Template.of_checked(text) == template
+
+
+@given(
+    st.lists(st.sampled_from(["a", "é", "👍", "\\{{", "{{ v }}", "{{ w }}"]), min_size=1),
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.text(st.characters(exclude_categories=["Cs"])),
+)
+def test_the_size_is_known_before_anything_is_rendered(parts, v, w):
+    template, values = Template.parse("".join(parts)), {"v": v, "w": w}
+    assert template.rendered_size(values) == len(template.render(values).encode())
+
+
+def test_the_size_of_gigabytes_is_told_in_a_moment():
+    text = "{{a}}" * (MAX_TEMPLATE_BYTES // 5)
+    template = Template.parse(text)
+    began = time.process_time()
+    assert template.rendered_size({"a": "x" * 32_000}) == len(template.parts[1::2]) * 32_000
+    with pytest.raises(RendersTooLarge, match="1677696000 bytes"):
+        Template.check_rendering(text, {"a": "x" * 32_000})
+    assert time.process_time() - began < 1
+
+
+def test_a_size_needs_every_value_as_rendering_does():
+    with pytest.raises(MissingVariables, match="b"):
+        Template.parse("{{ a }}{{ b }}").rendered_size({"a": ""})
+
+
+@pytest.mark.parametrize("letter", ["a", "é"])
+def test_what_comes_out_may_have_so_many_bytes_and_not_one_more(letter):
+    text, width = letter + "{{ v }}{{ v }}", len(letter.encode())
+    fits = "x" * ((MAX_RENDERED_BYTES - width) // 2)
+    Template.check_rendering(text, {"v": fits, "unused": "y" * MAX_RENDERED_BYTES})
+    with pytest.raises(RendersTooLarge):
+        Template.check_rendering(text, {"v": fits + "x"})
+    Template.check_rendering(text, {})  # a variable without a default counts as one character
+
+
+def test_a_template_may_have_so_many_variables_and_not_one_more():
+    named = [f"{{{{ v{n} }}}}" for n in range(MAX_VARIABLES + 1)]
+    Template.check_rendering("".join(named[:-1]) * 2, {})
+    with pytest.raises(RendersTooLarge, match="257 different variables"):
+        Template.check_rendering("".join(named), {})
+
+
+@given(
+    st.lists(st.sampled_from(["a", "é", "\\{{", "{{ v }}", "{{ w }}"]), min_size=1),
+    st.integers(0, 6 * MAX_RENDERED_BYTES),
+)
+def test_the_glance_and_the_measure_never_disagree(parts, size):
+    text, values = "".join(parts), {"v": "👍" * (size // 20)}
+    measured, glanced = [
+        refuses(check, values)
+        for check in (
+            Template.parse(text).check_rendered,
+            lambda v: Template.check_rendering(text, v),
+        )
+    ]
+    assert measured == glanced
+
+
+def refuses(check, values):
+    """Whether ``check`` finds too much."""
+    try:
+        check(values)
+    except RendersTooLarge:
+        return True
+    return False
 
 
 def attempted(call, text):
