@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from events.chain import Chain, Entry, Outcome, Reason, Recorded, Rejected, read
-from events.errors import LogForked
+from events.errors import LogForked, PromptcastError
 from events.signing import KeyRing
 
 REJECTIONS_KEPT = 20
@@ -29,6 +29,9 @@ class Projection(Protocol):
         ...
 
 
+Judge = Callable[[Chain, Entry, KeyRing], tuple[Chain, Outcome]]
+
+
 @dataclass(slots=True)
 class Applied:
     """A projection, how far it was folded, and what was rejected on the way."""
@@ -36,6 +39,8 @@ class Applied:
     projection: Projection
     keys: KeyRing
     chain: Chain = Chain()
+    judge: Judge = read
+    """Says what an entry is worth: :func:`events.chain.read`, or that with a guard around it."""
     rejected: deque[Rejected] = field(default_factory=lambda: deque(maxlen=REJECTIONS_KEPT))
     _rebuilding: bool = False
     _waiters: dict[asyncio.Future[None], int] = field(default_factory=dict)
@@ -57,7 +62,7 @@ class Applied:
             if entry.position > self.position:
                 if outcomes and entry.position != chain.head.position + 1:
                     break  # what comes before a gap counts; the gap is found on the next look
-                chain, outcome = read(chain, entry, self.keys)
+                chain, outcome = self.judge(chain, entry, self.keys)
                 outcomes.append(outcome)
             elif entry.position == self.position and entry.hash != self.chain.head.stored:
                 raise LogForked(entry.position)
@@ -86,11 +91,17 @@ class Applied:
             self.projection.fold([outcome])
             return outcome
         except Exception as error:  # noqa: BLE001  told as a rejection
-            detail = f"{type(error).__name__} while it was applied"
+            known = isinstance(error, PromptcastError)
+            detail = str(error) if known else f"{type(error).__name__} while it was applied"
             prompt = (
                 getattr(outcome.event, "prompt", None) if isinstance(outcome, Recorded) else None
             )
             return Rejected(outcome.position, Reason.CRASHED, detail, prompt=prompt)
+
+    @property
+    def settled(self) -> bool:
+        """Whether what is in force is what was folded; not so while it is being rebuilt."""
+        return not self._rebuilding
 
     def rebuild(self) -> None:
         """Start again from the log's beginning; what is in force stays until :meth:`settle`."""
@@ -100,10 +111,14 @@ class Applied:
         self._rebuilding = True
 
     def settle(self) -> None:
-        """All that the log holds is applied: a rebuilt state comes into force."""
+        """All that the log holds is applied: a rebuilt state comes into force.
+
+        :attr:`chain` is another object then: what was decided upon the state before it is void.
+        """
         if self._rebuilding:
             self.projection.commit()
             self._rebuilding = False
+            self.chain = self.chain._replace()
 
     async def wait(self, position: int, seconds: float) -> bool:
         """Whether ``position`` is applied within ``seconds``."""

@@ -20,7 +20,7 @@ from events.model import (
     PromptSaved,
     content_hash,
 )
-from events.template import TemplateError
+from events.template import RendersTooLarge, TemplateError
 from projections.history import History, PromptHistory, VersionRecord
 from projections.refusals import (
     Invalid,
@@ -183,6 +183,8 @@ def mistake(problem: Mapping[str, Any]) -> Mistake:
     cause = problem.get("ctx", {}).get("error")
     if isinstance(cause, TemplateError):
         return Mistake(pointer, cause.detail, cause.line, cause.column)
+    if isinstance(cause, RendersTooLarge):  # template and defaults together; told of the template
+        return Mistake(f"{pointer}/template", str(cause))
     return Mistake(pointer, str(cause) if cause else str(problem["msg"]))
 
 

@@ -104,11 +104,6 @@ def known_groups(fleet: Fleet, groups: Iterable[str], now: float, limits: Limits
     return Fleet({**members, **kept})
 
 
-def forgotten(fleet: Fleet, replica: str) -> Fleet:
-    """The fleet without a member that was reaped."""
-    return Fleet({name: m for name, m in fleet.members.items() if name != replica})
-
-
 def _overtaken(known: Member, report: Report) -> bool:
     """Whether a report comes in behind a newer one, of the same instance or of the one after it."""
     if report.instance == known.former:

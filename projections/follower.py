@@ -6,6 +6,7 @@ what a broken connection may have swallowed. Entries are applied first and ackno
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,10 @@ from events.log import EventLog, Feed, Pulse
 from projections.applying import Applied, Read
 from projections.observer import Observer
 from projections.reading import ReadAhead
+from projections.settlements import Search
+
+KEPT = ("stale", "diverged")
+"""States in which what was known before is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,14 @@ def _longest(_least: float, most: float) -> float:
     return most
 
 
+def _not_taken(_entries: Sequence[Entry]) -> None:
+    return None
+
+
+def _not_told() -> None:
+    return None
+
+
 @dataclass(slots=True)
 class Follower:
     """Keeps ``applied`` true to ``log``; ``report`` is published with each acknowledgement, and
@@ -62,7 +75,17 @@ class Follower:
     pace: Pace = Pace()
     jitter: Callable[[float, float], float] = _longest
     """A number between two, such as ``random.uniform``: a fleet must not come back all at once."""
+    taken: Callable[[Sequence[Entry]], None] = _not_taken
+    """Called with the very entries that were applied, in order, as soon as they are; must not raise."""
+    rebuilt: Callable[[], None] = _not_told
+    """Called when another log is followed from its beginning; must not raise."""
+    giving_up: Callable[[], Awaitable[None]] = _nothing
+    """Awaited before that: whatever is here of the old log must be kept elsewhere. When it raises a
+    ``LogError``, the old log is not given up."""
     state: str = "starting"
+    serving: bool = False
+    """Whether what is held may be shown to others: from the first heartbeat on, so that whoever waits for
+    everybody waits for this one, too; or a kept state while the log is out of reach or another one."""
     head_position: int = 0
     lag_us: int | None = None
     """From append to applied, of the last event that was followed (not replayed)."""
@@ -75,6 +98,7 @@ class Follower:
     _reached_at: float | None = None
     _diverged_since: float | None = None
     _trouble: str | None = None
+    _search: Search | None = None
 
     @property
     def position(self) -> int:
@@ -87,6 +111,13 @@ class Follower:
             return None
         silent = self._clock() - self._reached_at
         return silent if silent > self.pace.stale_after else None
+
+    def outdated_seconds(self) -> float | None:
+        """For how long what is held may be old: the log was not reached, or is not the one that is
+        followed; None while that is no longer than the limit."""
+        since = [each for each in (self._reached_at, self._diverged_since) if each is not None]
+        old = self._clock() - min(since) if since else 0.0
+        return old if old > self.pace.stale_after else None
 
     def resume(self, chain: Chain, silent: float | None = None) -> None:
         """Start from a kept state: at ``chain``, and as if last told ``silent`` seconds ago."""
@@ -114,7 +145,7 @@ class Follower:
                 await self.catch_up()
                 await self.feed.open(self.position)
                 await self.beat()
-                failures = 0
+                self.serving, failures = True, 0
                 await self._follow()
             except ClaimError:
                 raise
@@ -137,7 +168,7 @@ class Follower:
             while entries := await ahead.behind(self.position):
                 await self.take(entries)
         self.applied.settle()
-        self._trouble = self._diverged_since = None
+        self._trouble = self._diverged_since = self._search = None
         self._set_state("current", f"at position {self.position}")
 
     def advance(self, entries: Sequence[Entry]) -> None:
@@ -145,8 +176,11 @@ class Follower:
         self._tell(self._apply(self.applied.read(entries), entries))
 
     def _apply(self, what: Read, entries: Sequence[Entry]) -> list[Outcome]:
+        before = self.position
         outcomes = self.applied.take(what)
         if outcomes:
+            new = [entry for entry in entries if entry.position > before]
+            self.taken(new[: len(outcomes)])
             now, at = self.log.clock.now(), entries[-1].at
             followed = self._live_from is not None and at >= self._live_from
             self.lag_us = max(0, now - at) if followed else None
@@ -228,11 +262,32 @@ class Follower:
         if not isinstance(error, LogDiverged) or self._diverged_since is None:
             return
         await self._beat_anyway()
-        patience = self.pace.rebuild_after
-        if patience is None or not isinstance(error, LogForked | LogShorter):
+        if not isinstance(error, LogForked | LogShorter):
             return
-        if self._clock() - self._diverged_since >= patience and await self._opens():
-            self.applied.rebuild()
+        with contextlib.suppress(LogError):  # the next round meets it again
+            if (await self._is_settled() or self._is_patient_no_more()) and await self._opens():
+                await self.rebuild()
+
+    async def rebuild(self) -> None:
+        """Follow the log that is there from its beginning; raises what ``giving_up`` does."""
+        await self.giving_up()
+        self.remembered = self._search = None
+        self.applied.rebuild()
+        self.rebuilt()
+
+    def _is_patient_no_more(self) -> bool:
+        patience, since = self.pace.rebuild_after, self._diverged_since
+        if patience is None or since is None:
+            return False
+        return self._clock() - since >= patience
+
+    async def _is_settled(self) -> bool:
+        """Whether an operator has decided for this log, further on than what is followed here."""
+        known = self.remembered or self.applied.chain
+        if self._search is None:
+            self._search = Search(self.applied.keys, known.head.position)
+        await self._search.go_on(self.log, known.signed)
+        return bool(self._search.found)
 
     async def _beat_anyway(self) -> None:
         try:
@@ -262,6 +317,7 @@ class Follower:
     def _set_state(self, state: str, reason: str) -> None:
         if state != self.state:
             self.state = state
+            self.serving = self.serving or (state in KEPT and self.position > 0)
             self.observer.changed(state, reason)
 
 

@@ -256,7 +256,7 @@ class Interleaving(RuleBasedStateMachine):
         after = writer.applied.chain.head
         stamp = Stamp(f"id-{after.position}", "/test", BEGAN + after.position, writer.actor, key)
         draft = seal(event, stamp, after, self.keys)
-        at = self.loop.run_until_complete(self.log.append(draft, after, 5.0))
+        at, _ = self.loop.run_until_complete(self.log.append(draft, after, 5.0))
         entry = appended(draft, after, at)
         (outcome,) = writer.applied.take(writer.applied.read([entry]))
         assert isinstance(outcome, Recorded), "what was decided is never rejected"

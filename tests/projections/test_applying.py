@@ -163,6 +163,16 @@ def test_a_rebuild_does_not_forget_that_events_must_be_signed(scribe, trace):
     assert {rejected.reason for rejected in applied.rejected} == {Reason.UNSIGNED}
 
 
+def test_what_was_decided_upon_the_state_before_it_can_be_told_by_its_chain(applied, scribe):
+    take(applied, scribe.entries)
+    applied.rebuild()
+    take(applied, scribe.entries)
+    seen = applied.chain
+    applied.settle()
+    assert applied.chain == seen
+    assert applied.chain is not seen
+
+
 def test_settling_without_a_rebuild_changes_nothing(applied, scribe):
     take(applied, scribe.entries)
     applied.settle()

@@ -274,6 +274,8 @@ def refused_save(history, command) -> Invalid:
     [
         ({"prompt": "Bad", "expected": "absent"}, "/prompt"),
         ({"template": ""}, "/template"),
+        ({"template": "{{ a }}" * 100, "config": {"variables": {"a": "x" * 20_000}}}, "/template"),
+        ({"template": "".join(f"{{{{ v{n} }}}}" for n in range(257))}, "/template"),
         ({"template": "\ud800"}, "/template"),
         ({"note": "\ud800"}, "/note"),
         ({"config": {"model": ""}}, "/config/model"),

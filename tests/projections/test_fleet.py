@@ -12,7 +12,6 @@ from projections.fleet import (
     Spread,
     answers,
     convergence,
-    forgotten,
     heard,
     known_groups,
     spread,
@@ -157,10 +156,22 @@ def test_who_has_no_group_any_more_is_forgotten_once_it_was_silent_for_long():
     assert set(known_groups(fleet, ["a"], 999.0, LIMITS).members) == {"a"}
 
 
-def test_a_member_that_was_reaped_is_forgotten():
-    fleet = fleet_of(report("a"), report("b"))
-    assert set(forgotten(fleet, "a").members) == {"b"}
-    assert forgotten(fleet, "nobody") == fleet
+def test_a_member_that_was_reaped_is_forgotten_until_it_speaks_again():
+    last = report("a", sequence=7)
+    fleet = fleet_of(last, report("b"), last.epitaph())
+    assert set(fleet.members) == {"b"}
+    assert set(heard(fleet, report("a", sequence=8), HEAD, 200.0).members) == {"a", "b"}
+
+
+def test_the_last_word_for_an_instance_is_not_one_for_those_after_it():
+    dead = report("a", instance="one", sequence=7)
+    fleet = fleet_of(dead, report("a", instance="two"))
+    assert heard(fleet, dead.epitaph(), HEAD, 200.0) is fleet
+
+
+def test_whoever_spoke_again_before_its_last_word_came_is_a_member_still():
+    fleet = fleet_of(report("a", sequence=7), report("a", sequence=8))
+    assert heard(fleet, report("a", sequence=7).epitaph(), HEAD, 200.0) is fleet
 
 
 def test_fleets_are_not_changed_but_replaced():

@@ -189,6 +189,31 @@ async def test_a_writer_s_own_event_is_folded_at_once_and_not_again_when_it_is_d
     ]
 
 
+async def test_whoever_keeps_what_was_stored_is_given_exactly_what_was_applied(rig):
+    given: list[object] = []
+    rig.follower.taken = given.append
+    await rig.opened_with("one", "two")
+    rig.start()
+    await rig.current()
+    await until(lambda: rig.feed.is_open)
+    own = rig.scribe.saved("three", 3)
+    rig.follower.advance([own, own])
+    await rig.log.put(own)
+    await rig.write(poison(b"{"), save("four", 4))
+    await rig.current()
+    assert given == [rig.scribe.entries[:3], [own], rig.scribe.entries[4:]]
+    assert rig.held.texts == {"system": "four"}
+
+
+async def test_nothing_behind_a_gap_is_given_to_whoever_keeps_what_was_stored(rig):
+    given: list[object] = []
+    rig.follower.taken = given.append
+    await rig.opened_with("one", "two", "three")
+    first, second, third, fourth = rig.scribe.entries
+    rig.follower.advance([first, second, fourth, third])
+    assert given == [[first, second]]
+
+
 async def test_cancelled_it_closes_its_feed_and_leaves_nothing_running(following):
     others = asyncio.all_tasks()
     assert following.feed.is_open
@@ -469,6 +494,22 @@ async def test_a_log_that_is_another_one_is_noticed_and_what_is_in_force_stays(f
     assert following.notes.states == ["catching_up", "current", "diverged"]
 
 
+async def test_what_is_held_may_be_old_once_the_log_is_another_one(following):
+    following.replace_log([])
+    await following.state("diverged")
+    following.now += 5.0
+    assert following.follower.outdated_seconds() is None
+    following.now += 1.0
+    await following.more_beats()
+    assert (following.follower.stale_seconds(), following.follower.outdated_seconds()) == (
+        None,
+        6.0,
+    )
+    following.replace_log(following.scribe.entries)
+    await following.current()
+    assert following.follower.outdated_seconds() is None
+
+
 @pytest.mark.parametrize("how", DIVERGED)
 async def test_a_log_that_was_healed_is_followed_on_without_a_rebuild(following, how):
     DIVERGED[how][1](following)
@@ -486,6 +527,8 @@ async def test_a_log_that_was_healed_is_followed_on_without_a_rebuild(following,
 
 @pytest.mark.parametrize("how", ["forked", "forked and longer", "shorter"])
 async def test_another_log_is_believed_after_a_patience(following, how):
+    rebuilt = []
+    following.follower.rebuilt = lambda: rebuilt.append(following.follower.position)
     DIVERGED[how][1](following)
     wanted = {"forked": {"system": "ONE"}, "forked and longer": {"system": "THREE"}, "shorter": {}}[
         how
@@ -494,9 +537,11 @@ async def test_another_log_is_believed_after_a_patience(following, how):
     following.now += 59.9
     await following.more_beats(3)
     assert following.held.texts == ONE
+    assert rebuilt == []
     following.now += 0.2
     await following.current(len(following.log.entries))
     assert following.held.texts == wanted
+    assert rebuilt == [0], "told once, and before anything of the other log is applied"
     await following.log.put(_next(following.log.entries, "NEXT"))
     await until(lambda: following.held.texts == {"system": "NEXT"})
 
@@ -670,3 +715,23 @@ def test_the_pace_of_a_replica_is_as_the_design_says():
     pace = Pace()
     assert (pace.beat, pace.stale_after) == (1.0, 5.0)
     assert pace.backoff_most <= 1.0
+
+
+async def test_nothing_is_shown_before_the_first_heartbeat_and_everything_after(rig):
+    """Whoever waits for all members must know of this one before it answers anybody."""
+    shown = []
+
+    async def beat() -> None:
+        shown.append((rig.follower.state, rig.follower.serving))
+
+    rig.follower.beat = beat
+    await rig.opened_with("one")
+    rig.start()
+    await until(lambda: rig.follower.serving)
+    assert shown == [("current", False)]
+
+
+async def test_a_kept_state_is_shown_while_the_log_is_out_of_reach(rig):
+    await rig.opened_with("one")
+    rig.follower.resume(rig.scribe.chain(), silent=60.0)
+    assert (rig.follower.state, rig.follower.serving) == ("stale", True)

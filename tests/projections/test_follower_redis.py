@@ -12,6 +12,7 @@ from events.errors import LogForked, LogMissing, LogUnavailable, OutcomeUnknown,
 from events.model import LogOpened
 from events.signing import KeyRing
 from events.streams.feeds import GroupFeed, TailFeed
+from events.streams.rebuilding import Rebuilding
 from events.writing import seal
 from projections import history
 from projections.applying import Applied
@@ -323,6 +324,37 @@ async def test_a_stray_entry_raises_the_alarm_and_the_repaired_log_is_followed_o
     await admin.save()
     await one.at(3)
     assert one.version == 2
+
+
+async def test_a_reader_that_is_blocked_while_a_rebuilt_log_takes_the_old_one_s_place_goes_on(
+    own_server, admin, replica, keys, link_to
+):
+    """It was at the head all the time: nothing of what it holds has changed."""
+    one, other = await replica(), await replica(kind="tail")
+    rebuilding = Rebuilding(link_to(own_server.url), keys, "me")
+    await rebuilding.begin()
+    await rebuilding.add(await admin.log.read(0))
+    assert await rebuilding.swap(*await admin.log.raw_head())
+    await until(lambda: len(own_server.call("XINFO", "GROUPS", keys.log)) == 1)
+    await admin.save()
+    for reader in (one, other):
+        await reader.at(3)
+        assert reader.version == 2
+        assert "diverged" not in reader.notes.states
+
+
+async def test_a_log_that_was_lost_and_put_back_is_followed_on_where_it_was(
+    own_server, admin, replica, keys
+):
+    one, other = await replica(), await replica(kind="tail")
+    held = await admin.log.read(0)
+    own_server.call("DEL", keys.log)
+    await until(lambda: one.follower.state == other.follower.state == "diverged")
+    await admin.log.put_back(held, GENESIS, "me", last=True)
+    await admin.save()
+    for reader in (one, other):
+        await reader.at(3)
+        assert reader.version == 2
 
 
 async def test_poison_written_straight_into_the_stream_is_passed_over(

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from events.chain import Reason, Rejected
 from events.envelope import RequestKey
-from events.model import PromptConfig, content_hash
+from events.model import ForkSettled, LogHealed, PositionPassed, PromptConfig, content_hash
 from projections.history import Activation, History, PromptHistory, VersionRecord, apply, fold
 from tests.scribe import BEGAN, Scribe
 from tests.strategies import logs
@@ -45,6 +45,14 @@ def test_a_version_is_recorded_without_its_content(scribe):
     )
     assert second.content_hash.hex() == content_hash("Be brief.", PromptConfig(model="m"))
     assert third.version == 3
+
+
+def test_what_is_said_about_the_log_itself_changes_nothing(scribe):
+    before = history_of(scribe)
+    scribe.write(LogHealed(after=1, through=3, cause="missing"))
+    scribe.write(PositionPassed())
+    scribe.write(ForkSettled(kept="log", after=4, through=7))
+    assert history_of(scribe) == before
 
 
 def test_every_change_of_what_is_in_force_is_an_activation_with_who_and_when(scribe):

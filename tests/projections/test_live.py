@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.model import PromptConfig, content_hash
+from events.model import ForkSettled, LogHealed, PositionPassed, PromptConfig, content_hash
 from events.template import Template
 from projections import live as module
 from projections.live import Live, LivePrompt, apply, fold, holds
@@ -37,6 +37,15 @@ def test_a_save_makes_a_prompt_live_ready_to_be_rendered():
             recorded_at=BEGAN + 1000,
         )
     }
+
+
+def test_what_is_said_about_the_log_itself_changes_nothing():
+    scribe = log(lambda s: s.saved("one", 1))
+    before = fold(Live(), scribe.outcomes())
+    scribe.write(LogHealed(after=1, through=3, cause="missing"))
+    scribe.write(PositionPassed())
+    scribe.write(ForkSettled(kept="log", after=4, through=7))
+    assert fold(Live(), scribe.outcomes()) == before
 
 
 def test_a_restore_makes_the_older_version_live_at_a_new_revision():

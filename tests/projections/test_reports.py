@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.reports import MAX_REPORT_BYTES, LiveVersion, Rejection, Report, Status
+from projections.reports import (
+    MAX_REPORT_BYTES,
+    AdminReport,
+    LiveVersion,
+    Rejection,
+    Report,
+    Status,
+    Told,
+)
 from tests.strategies import WILD_TEXT, json_values
 
 PLAIN = Report(replica="chat-1", instance="i-1", sequence=0, position=0, hash="", state="starting")
@@ -20,6 +28,7 @@ WHOLE = Report(
     rejected=(Rejection(position=41, reason="invalid", detail="because", prompt="system"),),
     changed={"system": LiveVersion(version=3, revision=42, content_hash="b" * 64), "gone": None},
     left=True,
+    reaped=True,
     status=Status(
         url="http://127.0.0.1:1",
         started_at=1,
@@ -30,12 +39,56 @@ WHOLE = Report(
         answers={"system": {3: 17, 2: 4}},
         voucher="c" * 64,
     ),
+    log_id="d" * 64,
+)
+ADMIN = AdminReport(
+    admin="admin-1",
+    instance="i-1",
+    sequence=3,
+    logs={"log": Told("log-1", 7, "b" * 64), "access": Told("", 0, "0" * 64)},
+    left=True,
 )
 
 
 @pytest.mark.parametrize("report", [PLAIN, WHOLE], ids=["plain", "whole"])
 def test_a_report_is_parsed_back_as_it_was_published(report):
     assert Report.parse(report.to_bytes()) == report
+
+
+def test_the_last_word_for_a_replica_that_died_comes_behind_its_own_last_report():
+    said = replace(WHOLE, left=False, reaped=False)
+    word = Report.parse(said.epitaph().to_bytes())
+    assert word is not None
+    assert (word.replica, word.instance, word.sequence) == ("chat-1", "i-1", 8)
+    assert (word.left, word.reaped, word.status) == (True, True, None)
+
+
+def test_a_report_of_an_admin_is_parsed_back_as_it_was_published():
+    assert AdminReport.parse(ADMIN.to_bytes()) == ADMIN
+    quiet = AdminReport(admin="a", instance="i", sequence=0)
+    assert AdminReport.parse(quiet.to_bytes()) == quiet
+    later = json.loads(ADMIN.to_bytes()) | {"mood": "good"}
+    assert AdminReport.parse(json.dumps(later).encode()) == ADMIN
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"admin": ""}, {"admin": "a" * 201}, {"instance": None}, {"sequence": -1},
+        {"logs": {"another": {"log_id": "", "position": 0, "hash": ""}}}, {"logs": []},
+        {"logs": {"log": {"log_id": "x" * 65, "position": 0, "hash": ""}}},
+        {"logs": {"log": {"log_id": "", "position": -1, "hash": ""}}},
+        {"logs": {"log": {"log_id": "", "position": 1}}}, {"admin": "a" * MAX_REPORT_BYTES},
+    ],
+)  # fmt: skip
+def test_what_is_no_report_of_an_admin_is_none(spoiled):
+    fields = json.loads(ADMIN.to_bytes()) | spoiled
+    assert AdminReport.parse(json.dumps(fields).encode()) is None
+
+
+def test_neither_kind_of_report_passes_for_the_other():
+    assert AdminReport.parse(WHOLE.to_bytes()) is None
+    assert Report.parse(ADMIN.to_bytes()) is None
 
 
 def test_a_report_without_news_is_small():
