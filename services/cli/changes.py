@@ -13,6 +13,29 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The prompt's name.", 
 Note = Annotated[
     str | None, typer.Option(help="Why, for the history (≤ 1,000 characters).", show_default=False)
 ]
+File = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="FILE|-",
+        help="The template's file; '-' is standard input.",
+        show_default=False,
+    ),
+]
+Text = Annotated[str | None, typer.Option(help="The template itself.", show_default=False)]
+Model = Annotated[str | None, typer.Option(help="The model that answers.", show_default=False)]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(help="A parameter of the model, k=v (v is JSON). Repeatable.", metavar="K=V"),
+]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option(help="A default for a template variable, k=v. Repeatable.", metavar="K=V"),
+]
+ConfigFile = Annotated[
+    str | None,
+    typer.Option(help="A JSON file that replaces the whole config.", show_default=False),
+]
+ResetConfig = Annotated[bool, typer.Option("--reset-config", help="Begin with an empty config.")]
 Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Wait until every replica has reported.")
 ]
@@ -31,36 +54,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 
 def save(  # noqa: PLR0913, PLR0917  the parameters are the command's options
     name: Name,
-    file: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="FILE|-",
-            help="The template's file; '-' is standard input.",
-            show_default=False,
-        ),
-    ] = None,
-    template: Annotated[
-        str | None, typer.Option(help="The template itself.", show_default=False)
-    ] = None,
+    file: File = None,
+    template: Text = None,
     note: Note = None,
-    model: Annotated[
-        str | None, typer.Option(help="The model that answers.", show_default=False)
-    ] = None,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(help="A parameter of the model, k=v (v is JSON). Repeatable.", metavar="K=V"),
-    ] = None,
-    var: Annotated[
-        list[str] | None,
-        typer.Option(help="A default for a template variable, k=v. Repeatable.", metavar="K=V"),
-    ] = None,
-    config: Annotated[
-        str | None,
-        typer.Option(help="A JSON file that replaces the whole config.", show_default=False),
-    ] = None,
-    reset_config: Annotated[
-        bool, typer.Option("--reset-config", help="Begin with an empty config.")
-    ] = False,
+    model: Model = None,
+    param: Parameters = None,
+    var: Variables = None,
+    config: ConfigFile = None,
+    reset_config: ResetConfig = False,
     wait: Wait = True,
     timeout: Timeout = 5.0,
     if_revision: IfRevision = None,

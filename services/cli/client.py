@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -20,6 +20,8 @@ _CONNECT = 5.0
 _RETRY_PAUSE = 0.5
 _SILENCE = 45.0
 """Seconds without a byte on a stream that has a comment every 15: it is dead."""
+_UPLOAD = 600.0
+"""Seconds for a whole log to arrive and be checked."""
 _MAX_REPLY = 64 * 1024 * 1024
 
 
@@ -107,6 +109,13 @@ class AdminClient:
             return await self._once(method, request, deadline)
         except Unreachable as error:
             raise ReplyLost(f"the reply was lost, and then: {error}") from error
+
+    async def upload(self, path: str, query: Mapping[str, object], lines: BinaryIO) -> Any:
+        """POST a file of JSON lines as it is; the JSON of the answer. It is not sent again."""
+        request = self._request(path, query, None, {"Content-Type": "application/x-ndjson"})
+        request["data"] = lines
+        data = await self._once("POST", request, _UPLOAD)
+        return json.loads(data)
 
     @asynccontextmanager
     async def stream(self, path: str) -> AsyncIterator[aiohttp.StreamReader]:

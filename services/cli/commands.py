@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from services.cli import administer, audit, changes, develop, fleet, looking, output, serve
+from services.cli import (
+    administer,
+    audit,
+    changes,
+    develop,
+    export,
+    fleet,
+    importing,
+    looking,
+    mend,
+    output,
+    serve,
+)
 from services.cli.errors import CONVERGED, FAILED, CliError
 
 _HELP = """Save and restore a chatbot's system prompt, and watch it arrive on every replica.
@@ -20,7 +32,8 @@ The edit API is at PROMPTCAST_URL (default http://127.0.0.1:8081); PROMPTCAST_AP
 _PANELS = {
     "Change prompts": (changes.save, changes.restore, changes.archive),
     "Look at prompts": (looking.show, looking.history, looking.diff, looking.validate),
-    "Look at the fleet and the log": (fleet.status, fleet.watch, audit.verify),
+    "Look at the fleet and the log": (fleet.status, fleet.watch, audit.verify, export.export),
+    "Mend a log": (mend.fork, mend.repair, importing.import_),
     "Run services": (develop.dev, administer.admin, serve.chat),
 }
 
@@ -37,7 +50,8 @@ def build() -> typer.Typer:
     app.callback()(_common)
     for panel, commands in _PANELS.items():
         for command in commands:
-            app.command(rich_help_panel=panel)(command)
+            name = command.__name__.rstrip("_")  # some are words of the language
+            app.command(name, rich_help_panel=panel)(command)
     return app
 
 

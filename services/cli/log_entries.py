@@ -1,33 +1,36 @@
 """Entries of the log out of the edit API's pages, byte for byte.
 
-An event's hash is that of its stored bytes. The API sends them untouched inside of its JSON, so they
-are cut out of the page as they came, and never rendered anew.
+An event's hash is that of its stored bytes. The API sends them untouched inside of its JSON, so each
+item is cut out of the page as it came, and never rendered anew: it is a line (`events.lines`).
 """
 
-import base64
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from events.chain import Entry
-from events.envelope import microseconds
+from events.errors import BadLine
+from events.lines import from_line
 from services.cli.errors import CliError
 
 _ITEMS = '{"items":['
-_EVENT = ',"event":'
-"""Comes once in an item outside of the event: inside of a string its quotes would be escaped."""
 _DECODER = json.JSONDecoder()
 
 
 def entries(page: bytes) -> Iterator[Entry]:
     """The entries of one page of ``GET /api/v1/events``."""
+    for line in lines(page):
+        yield entry_of(line)
+
+
+def lines(page: bytes) -> Iterator[bytes]:
+    """The same as the lines that they stand in."""
     text = page.decode()
     place = len(_ITEMS)
     if not text.startswith(_ITEMS):
         raise _strange()
     while text[place : place + 1] == "{":
-        item, end = _decoded(text, place)
-        yield _entry(item, text[place:end])
+        end = _end(text, place)
+        yield text[place:end].encode()
         place = end + 1 if text[end : end + 1] == "," else end
 
 
@@ -37,25 +40,20 @@ def next_cursor(page: bytes) -> int | None:
     return None if tail == b"null" else int(tail)
 
 
-def _decoded(text: str, place: int) -> tuple[dict[str, Any], int]:
+def _end(text: str, place: int) -> int:
+    """Where the item ends that begins at ``place``."""
     try:
-        return _DECODER.raw_decode(text, place)
+        return _DECODER.raw_decode(text, place)[1]
     except (ValueError, RecursionError):
         raise _strange() from None
 
 
-def _entry(item: dict[str, Any], text: str) -> Entry:
-    raw = item.get("raw")
-    event = base64.b64decode(raw) if raw else text[text.index(_EVENT) + len(_EVENT) : -1].encode()
-    return Entry(
-        position=item["position"],
-        event=b"" if item["event"] is None and not raw else event,
-        hash=item["hash"],
-        at=microseconds(item["at"]) if item["at"] else 0,
-        kid=item.get("kid", ""),
-        sig=item.get("sig", ""),
-        foreign=tuple(item.get("foreign", ())),
-    )
+def entry_of(line: bytes) -> Entry:
+    """The entry that one of these lines stands for."""
+    try:
+        return from_line(line)
+    except BadLine:
+        raise _strange() from None
 
 
 def _strange() -> CliError:

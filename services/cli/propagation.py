@@ -26,6 +26,8 @@ def show(change: dict[str, Any], action: str) -> None:
     state = str(spread.get("state", ""))
     where = "gone from" if change.get("version") is None else "live on"
     output.line(f"{line} — {_arrival(spread, state, where)}", _STYLES.get(state))
+    if change.get("durable") is False:
+        output.note(f"warning: {action}, but not confirmed in every place where it should be kept")
     if state == "no_replicas":
         output.note("warning: no replica is there to serve it")
     if state in _WAITED:

@@ -91,6 +91,8 @@ def fleet(found: Mapping[str, Any]) -> None:
 
     members, head = found["items"], found.get("head")
     output.line(f"head {head}: {_counted(members)}")
+    if any(m["state"] == "diverged" for m in members):
+        output.line("the log is not the one that was known: see 'promptcast fork show'", "red")
     output.table(
         ["replica", "state", ">applied", ">behind", ">lag", "live", "last reload", "rejected"],
         (

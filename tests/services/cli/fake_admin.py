@@ -35,8 +35,11 @@ class FakeAdmin:
     asked: list[Asked] = field(default_factory=list)
     propagation: dict[str, Any] = field(default_factory=dict)
     fleet: dict[str, Any] = field(default_factory=lambda: {"head": 1, "items": [], "next": None})
+    forks: dict[str, Any] = field(default_factory=dict)
     entries: list[bytes] = field(default_factory=list)
     """Items of the log's pages, as they are sent."""
+    pages: int = 1_000
+    """How many of those are sent; then the log is out of reach."""
     updates: list[bytes] = field(default_factory=list)
     """What each connection to the updates is sent, one connection after the other."""
     before_change: Callable[[], None] = lambda: None
@@ -60,7 +63,9 @@ class FakeAdmin:
         app.router.add_get(f"{prompt}/diff", self._diff)
         app.router.add_post(f"{prompt}/validate", self._validate)
         app.router.add_get("/api/v1/fleet", self._fleet)
+        app.router.add_get("/api/v1/forks", self._forks)
         app.router.add_get("/api/v1/events", self._events)
+        app.router.add_get("/api/v1/access", self._events)
         app.router.add_get("/api/v1/updates", self._updates)
         return app
 
@@ -144,7 +149,13 @@ class FakeAdmin:
     async def _fleet(self, _request: web.Request) -> web.Response:
         return web.json_response(self.fleet)
 
+    async def _forks(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.forks)
+
     async def _events(self, request: web.Request) -> web.Response:
+        self.pages -= 1
+        if self.pages < 0:
+            return problem(503, "log-unavailable", "the log is out of reach")
         cursor, limit = int(request.query.get("cursor", 0)), int(request.query["limit"])
         limit = min(limit, 3)
         page = self.entries[cursor : cursor + limit]
@@ -221,7 +232,7 @@ class FakeAdmin:
             "prompt": done["name"], "branch": "main", "version": done["version"],
             "position": done["position"], "revision": done["position"], "hash": done["hash"],
             "content_hash": done["content_hash"], "author": done["author"], "recorded_at": TIME,
-            "unchanged": False, "propagation": (waited and self.propagation) or pending,
+            "unchanged": False, "durable": True, "propagation": (waited and self.propagation) or pending,
         }  # fmt: skip
 
     def _precondition(self, request: web.Request, name: str) -> web.Response | None:

@@ -210,6 +210,21 @@ async def test_an_unchanged_save_says_so(admin, promptcast):
     assert done.out.startswith("system v1 is as asked since position 2 — live on 1/1")
 
 
+async def test_a_change_that_is_not_confirmed_to_be_durable_is_saved_and_says_so(admin, promptcast):
+    from aiohttp import web
+
+    saved = {
+        "prompt": "system", "version": 1, "position": 2, "revision": 2, "unchanged": False,
+        "durable": False, "propagation": converged("chat-1"),
+    }  # fmt: skip
+    path = ("POST", "/api/v1/prompts/system/versions")
+    admin.answers[path] = web.json_response(saved, status=202)
+    done = await promptcast("save", "system", "--template", "new")
+    assert done.status == 0
+    assert done.out.startswith("system v1 saved at position 2 — live on 1/1")
+    assert "saved, but not confirmed in every place where it should be kept" in done.err
+
+
 async def test_a_mistake_in_the_template_is_one_line_with_its_place(admin, promptcast):
     done = await promptcast("save", "system", "--template", "x\nabc {{ 7*7 }}")
     assert done.status == 1

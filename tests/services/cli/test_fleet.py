@@ -17,6 +17,13 @@ def member(name: str, state: str = "current", **more: object) -> dict[str, objec
     }  # fmt: skip
 
 
+async def test_status_says_where_to_look_when_a_replica_does_not_know_the_log(admin, promptcast):
+    admin.fleet = {"head": 57, "items": [member("chat-1")], "next": None}
+    assert "fork show" not in (await promptcast("status")).out
+    admin.fleet["items"].append(member("chat-2", "diverged"))
+    assert "see 'promptcast fork show'" in (await promptcast("status")).out
+
+
 async def test_status_is_a_table_of_all_replicas(admin, promptcast):
     rejected = [{"position": 56, "reason": "wrong_hash", "detail": "…"}]
     late = member("chat-2", "stale", applied_position=50, rejected=rejected)
