@@ -19,14 +19,13 @@ from services.chat.simple import Simple
 from services.chat.status import Status
 from services.chat.turn import Turns
 from services.chat.upstream import Upstream
+from services.front_door.door import FrontDoor
+from services.front_door.runner import GuardedRunner, guard
 from services.metrics import ReplicaMetrics
 from services.settings import Settings
 
 DRAIN: Final = web.AppKey("drain", Drain)
 UPSTREAM: Final = web.AppKey("upstream", Upstream)
-
-KEEPALIVE_SECONDS: Final = 75.0
-"""For connections that ask nothing; longer than load balancers keep theirs, so that they close."""
 
 
 def build_app(
@@ -44,12 +43,15 @@ def build_app(
     drain, cors = Drain(), Cors(settings.cors_origins)
     app = web.Application(middlewares=[make_boundary(cors)], client_max_size=MAX_BODY_BYTES)
     app[DRAIN], app[UPSTREAM] = drain, upstream
+    guard(app, FrontDoor(settings.connections_per_address, metrics.connections_refused))
     app.cleanup_ctx.append(_model_client)
     app.on_response_prepare.append(Stamp(replica, drain))
     app.on_response_prepare.append(cors.stamp)
     turns = Turns(replica, metrics, drain, concurrency=settings.chat_concurrency)
     _route_chat(app, replica, settings, turns, upstream)
-    _route_status(app, Status(replica, drain, registry, ready_when_stale=settings.ready_when_stale))
+    # beyond the limit the admins count it as dead, and wait for it no more
+    stale_for = settings.reap_after if settings.ready_when_stale else 0.0
+    _route_status(app, Status(replica, drain, registry, stale_for=stale_for))
     return app
 
 
@@ -58,13 +60,7 @@ def make_runner(app: web.Application, *, shutdown_seconds: float = 1.0) -> web.A
 
     ``shutdown_seconds`` is what is left to handlers once draining has had its time.
     """
-    return web.AppRunner(
-        app,
-        access_log=None,
-        handler_cancellation=True,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        shutdown_timeout=shutdown_seconds,
-    )
+    return GuardedRunner(app, handler_cancellation=True, shutdown_seconds=shutdown_seconds)
 
 
 def _route_chat(

@@ -8,32 +8,62 @@ from typing import Any, Final, NoReturn
 
 from aiohttp import web
 
-from services.chat.errors import ChatError, invalid
+from services.chat.errors import ChatError, invalid, retry_later
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 READ_SECONDS: Final = 10.0
 """How long a client may take to send its body."""
+MAX_ARRIVING_BYTES: Final = 64 * 1024 * 1024
+"""Of all bodies that have not arrived whole yet."""
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-async def read_body(request: web.Request) -> bytes:
-    """The request's whole body; 413 above the limit, 408 when it does not arrive in time.
+class Bodies:
+    """Reads bodies. What has come of those that are still arriving takes room, not how many they are,
+    so that whoever sends slowly keeps nobody out."""
 
-    415 unless it says that it is JSON: a web page may send any other body to a chat port that it can
-    reach, without asking, and would spend its owner's money.
-    """
-    if request.content_type != "application/json":
-        raise ChatError("unsupported_media_type", "send 'Content-Type: application/json'")
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            return await request.read()
-    except TimeoutError:
-        raise ChatError("body_timeout", "the body did not arrive in time") from None
-    except web.HTTPRequestEntityTooLarge:
-        raise ChatError("too_large", f"a body may have {MAX_BODY_BYTES} bytes") from None
-    except web.RequestPayloadError:
-        raise invalid("the body could not be read") from None
+    def __init__(self, most: int = MAX_ARRIVING_BYTES) -> None:
+        self._most = most
+        self.arriving = 0
+
+    async def read(self, request: web.Request) -> bytes:
+        """The request's whole body; 413 above the limit, 408 when it does not arrive in time.
+
+        415 unless it says that it is JSON: a web page may send any other body to a chat port that it
+        can reach, without asking, and would spend its owner's money. 503 when there is no room.
+        """
+        if request.content_type != "application/json":
+            raise ChatError("unsupported_media_type", "send 'Content-Type: application/json'")
+        if (request.content_length or 0) > MAX_BODY_BYTES:
+            raise _too_large()
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                return await self._whole(request)
+        except TimeoutError:
+            raise ChatError("body_timeout", "the body did not arrive in time") from None
+        except web.RequestPayloadError:
+            raise invalid("the body could not be read") from None
+
+    async def _whole(self, request: web.Request) -> bytes:
+        body = bytearray()
+        try:
+            while block := await request.content.readany():
+                body += block
+                self.arriving += len(block)
+                if len(body) > MAX_BODY_BYTES:
+                    raise _too_large()
+                if self.arriving > self._most:
+                    raise retry_later(
+                        "too_many_requests", "too much is arriving; try again shortly"
+                    )
+        finally:
+            self.arriving -= len(body)
+        return bytes(body)
+
+
+def _too_large() -> ChatError:
+    return ChatError("too_large", f"a body may have {MAX_BODY_BYTES} bytes")
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from services.chat.cors import Cors
 from services.chat.errors import ChatError
+from services.front_door.bodies import is_packed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -21,6 +22,8 @@ def make_boundary(cors: Cors) -> Any:
     async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method == "OPTIONS" and (answer := cors.preflight(request)) is not None:
             return answer
+        if is_packed(request):
+            return answered(_packed())
         try:
             return await handler(request)
         except ChatError as error:
@@ -44,6 +47,11 @@ def answered(error: ChatError) -> web.Response:
         headers=error.headers,
         content_type="application/json",
     )
+
+
+def _packed() -> ChatError:
+    headers = {"Accept-Encoding": "identity"}
+    return ChatError("unsupported_media_type", "send the body uncompressed", headers=headers)
 
 
 def _translated(error: web.HTTPException) -> ChatError:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from services.chat.body import parse_object, read_body
+from services.chat.body import parse_object
 from services.chat.errors import ChatError
 from services.chat.plain import checked_answer
 from services.chat.question import Question, completion_question
@@ -28,7 +28,7 @@ class Completions:
         """Answer one request; raises :class:`ChatError` for the boundary to answer."""
         async with self._turns.take(request) as turn:
             question = completion_question(
-                parse_object(await read_body(request)),
+                parse_object(turn.body),
                 turn.live,
                 model=self._model,
                 allow_client_system=self._allow_client_system,

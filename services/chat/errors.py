@@ -29,6 +29,7 @@ class Kind:
 KINDS: Final[Mapping[str, Kind]] = {
     "invalid_request": Kind(400, _CLIENT, "refused"),
     "missing_variables": Kind(400, _CLIENT, "refused"),
+    "variables_too_large": Kind(400, _CLIENT, "refused"),
     "system_message_refused": Kind(400, _CLIENT, "refused"),
     "invalid_api_key": Kind(401, _KEY, "refused"),
     "prompt_not_found": Kind(404, _CLIENT, "refused"),

@@ -16,9 +16,13 @@ class Gate:
         self._what = what
         self.inside = 0
 
-    def __enter__(self) -> None:
+    def check(self) -> None:
+        """Raise now what entering would raise, for whoever has something to do before it enters."""
         if self.inside >= self._limit:
             raise retry_later(self._code, f"{self._limit} {self._what} already; try again shortly")
+
+    def __enter__(self) -> None:
+        self.check()
         self.inside += 1
 
     def __exit__(self, *_: object) -> None:

@@ -37,7 +37,7 @@ class Stamp:
         headers = response.headers
         headers["Cache-Control"] = "no-store"
         headers[REPLICA] = self._replica.id
-        if (stale := self._replica.stale_seconds()) is not None:
+        if (stale := self._replica.outdated_seconds()) is not None:
             headers[STALE] = str(int(stale))
         if (live := request.get(LIVE)) is not None:
             headers[NAME] = live.name

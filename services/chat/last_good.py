@@ -1,20 +1,34 @@
 """The last good state on local disk: what a replica serves when it starts while Redis is down."""
 
 import asyncio
-import os
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
 from events.chain import Chain
-from events.model import PromptConfig
+from events.model import PromptSaved, content_hash
 from events.signing import KeyRing
 from events.template import Template
 from projections.live import Live, LivePrompt
-from projections.snapshot import Snapshot, pack, unpack
+from projections.snapshot import MAX_BYTES, Snapshot, pack, unpack
+from services.chat import kept_file
+from services.chat.loading import Loading, try_out
+from services.chat.marks import Mark
+
+_log = structlog.stdlib.get_logger()
+
+
+class Recalled(NamedTuple):
+    """What was kept. ``whole``: nothing had to be left out; ``silent``: seconds since then."""
+
+    chain: Chain
+    live: Live
+    silent: float
+    whole: bool
 
 
 @dataclass(slots=True)
@@ -24,6 +38,7 @@ class LastGood:
     path: Path | None
     keys: KeyRing
     globs: tuple[str, ...]
+    loading: Loading
     _kept: Chain | None = None
 
     async def keep(self, chain: Chain, live: Live) -> None:
@@ -34,36 +49,57 @@ class LastGood:
             await asyncio.to_thread(self._write, self.path, chain, live)
             self._kept = chain
         except OSError as error:
-            structlog.get_logger().error("last_good_not_kept", error=str(error))
+            _log.error("last_good_not_kept", error=str(error))
 
     def _write(self, path: Path, chain: Chain, live: Live) -> None:
         state = {"at": time.time(), "live": [_dumped(each) for each in live.prompts.values()]}
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = path.with_suffix(".new")
-        with os.fdopen(_private(beside), "wb") as file:
-            file.write(pack(Snapshot(chain, state, "last-good"), self.keys))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        kept_file.write(path, pack(Snapshot(chain, state, "last-good"), self.keys))
 
-    def recall(self) -> tuple[Chain, Live, float] | None:
-        """What was kept, and how many seconds ago; None when nothing is, or it is damaged."""
+    async def recall(self) -> Recalled | None:
+        """What was kept; None when nothing was. What is damaged, or breaks the
+        rules, is refused and told.
+
+        A prompt whose kept version is in quarantine is left out: the log will tell what came before.
+        """
         try:
-            packed = self.path.read_bytes() if self.path else b""
-            snapshot = unpack(packed, self.keys, "last-good")
-            if snapshot is None:
-                return None
-            prompts = {each["name"]: _loaded(each) for each in snapshot.state["live"]}
-            held = Live(self.globs)
-            live = Live(self.globs, {name: p for name, p in prompts.items() if held.holds(name)})
-            return snapshot.chain, live, max(0.0, time.time() - snapshot.state["at"])
-        except (OSError, ValueError, KeyError, TypeError):
+            snapshot = await asyncio.to_thread(self._read)
+            return self._loaded(snapshot) if snapshot else None
+        except Exception as error:  # noqa: BLE001  told; whatever is in there must not end a start
+            _log.error("last_good_refused", error=repr(error)[:200])
             return None
 
+    def _read(self) -> Snapshot | None:
+        packed = kept_file.read(self.path, MAX_BYTES) if self.path else None
+        if packed is None:
+            return None
+        snapshot = unpack(packed, self.keys, "last-good")
+        if snapshot is None:
+            raise ValueError("damaged, or not signed by one of our keys")
+        return snapshot
 
-def _private(path: Path) -> int:
-    """A new file for writing; prompts are nobody else's to read."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    def _loaded(self, snapshot: Snapshot) -> Recalled:
+        kept_at = snapshot.state["at"]
+        if not _are(float, kept_at) or not math.isfinite(kept_at) or not _is_chain(snapshot.chain):
+            raise ValueError("of another shape")
+        silent = max(0.0, time.time() - kept_at)
+        empty, kept = Live(self.globs), snapshot.state["live"]
+        held = [each for each in kept if empty.holds(each["name"])]
+        good = [each for each in held if not self._in_quarantine(each)]
+        prompts = {each["name"]: self._one(each, snapshot.chain) for each in good}
+        return Recalled(snapshot.chain, Live(self.globs, prompts), silent, len(good) == len(held))
+
+    def _in_quarantine(self, dumped: dict[str, Any]) -> bool:
+        quarantine = self.loading.quarantine
+        known = quarantine.known(dumped["revision"], dumped["hash"])
+        return bool(known or quarantine.same(dumped["name"], dumped["content_hash"]))
+
+    def _one(self, dumped: dict[str, Any], chain: Chain) -> LivePrompt:
+        at, name, content = dumped["revision"], dumped["name"], dumped["content_hash"]
+        if not _are(int, at) or not 0 < at <= chain.head.position:
+            raise ValueError("of another shape")
+        return self.loading.once(
+            Mark(at, at, dumped["hash"], name, content), lambda: _loaded(dumped)
+        )
 
 
 def _dumped(live: LivePrompt) -> dict[str, Any]:
@@ -82,7 +118,46 @@ def _dumped(live: LivePrompt) -> dict[str, Any]:
 
 
 def _loaded(dumped: dict[str, Any]) -> LivePrompt:
-    fields = dict(dumped)
-    template = Template.parse(fields.pop("template"))
-    config = PromptConfig.model_validate(fields.pop("config"))
-    return LivePrompt(template=template, config=config, **fields)
+    """By the very rules of an event, since a disk may hold anything."""
+    event = PromptSaved.model_validate(
+        {
+            "prompt": dumped["name"],
+            "branch": dumped["branch"],
+            "version": dumped["version"],
+            "template": dumped["template"],
+            "config": dumped["config"],
+        }
+    )
+    hash, author, recorded_at = dumped["hash"], dumped["author"], dumped["recorded_at"]
+    if not (_are(int, recorded_at) and _are(str, hash, author)):
+        raise ValueError("of another shape")
+    if dumped["content_hash"] != content_hash(event.template, event.config):
+        raise ValueError("the content is not what its hash says")
+    live = LivePrompt(
+        name=event.prompt,
+        branch=event.branch,
+        version=event.version,
+        revision=dumped["revision"],
+        template=Template.of_checked(event.template),
+        config=event.config,
+        content_hash=dumped["content_hash"],
+        hash=hash,
+        author=author,
+        recorded_at=recorded_at,
+    )
+    try_out(live)
+    return live
+
+
+def _is_chain(chain: Chain) -> bool:
+    position, stored, digest = chain.head
+    return (
+        _are(int, position)
+        and position > 0
+        and _are(str, stored, digest, chain.log_id)
+        and _are(bool, chain.signed)
+    )
+
+
+def _are(kind: type, *values: object) -> bool:
+    return all(type(value) is kind for value in values)

@@ -13,6 +13,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from events.errors import ClaimError, LogError
+from events.streams import rights
+from events.streams.durability import Durability
 from events.streams.feeds import GroupFeed
 from events.streams.keys import Keys
 from events.streams.link import Link, connector
@@ -21,17 +23,25 @@ from events.streams.shelf import Shelf
 from projections.applying import Applied
 from projections.follower import Follower, Pace
 from projections.held import Held
-from projections.live import Live, fold
+from projections.live import Live
+from projections.tail import Tail
 from services.chat.app import DRAIN, UPSTREAM, build_app, make_runner
 from services.chat.last_good import LastGood
+from services.chat.loading import Loading, tried_out
+from services.chat.marks import Marks
 from services.chat.member import Member, ReplicaObserver
+from services.chat.offering import Offering
+from services.chat.quarantine import Quarantine
 from services.chat.sdk import UpstreamOptions
-from services.chat.start import from_snapshot
+from services.chat.start import Start
+from services.chat.tail_file import TailFile
 from services.chat.upstream import Upstream
+from services.failover import follow_master
 from services.listening import listen, listen_shared
 from services.membership import Membership
 from services.metrics import ReplicaMetrics
 from services.owned import Owned, first_of
+from services.server_checks import ServerChecks
 from services.settings import Settings
 
 FORGET_EVERY = 60
@@ -51,8 +61,11 @@ class Parts:
     member: Member
     follower: Follower
     membership: Membership
+    offering: Offering
     shelf: Shelf
     last_good: LastGood
+    loading: Loading
+    start: Start
     log: RedisLog
     metrics: ReplicaMetrics
     app: web.Application
@@ -61,7 +74,11 @@ class Parts:
     async def beat(self) -> None:
         """One heartbeat: the claim, the report, and now and then a clean-up."""
         await self.membership.beat(self.member.heartbeat())
-        await self.last_good.keep(self.follower.applied.chain, self.member.held.state)
+        await self.offering.renew(self.follower.state)
+        await self.start.tail_file.keep()
+        if self.follower.applied.settled:
+            await self.last_good.keep(self.follower.applied.chain, self.member.held.state)
+        await self.loading.quarantine.keep(self.follower.position)
         self.beats += 1
         if self.beats % FORGET_EVERY == 0:
             live = self.member.prompts()
@@ -69,20 +86,12 @@ class Parts:
 
     async def join(self) -> None:
         """Claim the replica id, start from a snapshot if there is one, and follow until cancelled."""
+        await asyncio.to_thread(self.loading.open)
         await self._claim()
+        await asyncio.to_thread(self.loading.open)  # again: the one before has gone by now
         self.member.started_at = self.log.clock.now()
-        if not self.follower.position:
-            await self._start_from_snapshot()
+        await self.start.go_on()
         await self.follower.run()
-
-    async def _start_from_snapshot(self) -> None:
-        found = await from_snapshot(
-            self.shelf, self.log, self.settings.key_ring(), self.settings.prompts
-        )
-        if found:
-            chain, self.member.held.state = found
-            self.follower.resume(chain)
-            structlog.get_logger().info("snapshot_used", position=chain.head.position)
 
     async def _claim(self) -> None:
         while True:
@@ -91,16 +100,8 @@ class Parts:
                 return
             except LogError as error:
                 structlog.get_logger().warning("log_lost", error=str(error))
-                self._serve_last_good()
+                await self.start.serve_last_good()
                 await asyncio.sleep(0.5)
-
-    def _serve_last_good(self) -> None:
-        """Redis is down at the start: serve what is kept on disk, marked stale."""
-        found = None if self.follower.position else self.last_good.recall()
-        if found:
-            chain, self.member.held.state, silent = found
-            self.follower.resume(chain, silent)
-            structlog.get_logger().warning("last_good_served", position=chain.head.position)
 
     async def leave(self) -> None:
         """Say good-bye, if Redis can be reached; close what is open."""
@@ -120,8 +121,10 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
     log, ring = RedisLog.over(connect, keys), settings.key_ring()
     instance = secrets.token_hex(8)
     empty = Live(settings.prompts)
-    held = Held(empty, empty, fold)
+    held, tail = Held(empty, empty, tried_out), Tail()
     metrics = ReplicaMetrics(registry)
+    quarantine = Quarantine(_kept(settings, "quarantine"), ring, metrics.quarantined.set)
+    loading = Loading(held, Marks(_kept(settings, "loading")), quarantine)
     member = Member(settings.replica_id, instance, held)
     member.chat_key = settings.chat_key.get_secret_value() if settings.chat_key else None
     observer = ReplicaObserver(
@@ -131,21 +134,28 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
     follower = Follower(
         log,
         feed,
-        Applied(held, ring),
+        Applied(loading, ring, judge=loading.judge),
         observer,
         report=member.acknowledgement,
         beat=lambda: parts.beat(),  # noqa: PLW0108  the parts are made below
         pace=Pace(stale_after=settings.stale_after),
         jitter=random.uniform,
     )
-    member.follower = follower
+    member.follower, follower.taken = follower, tail.take
+    membership = Membership(Link(connect), keys, settings.replica_id, instance)
+    shelf = Shelf(Link(connect), keys)
+    tail_file = TailFile(_kept(settings, "tail.jsonl"), tail)
+    last_good = LastGood(_kept(settings, "last-good"), ring, settings.prompts, loading)
     parts = Parts(
         settings=settings,
         member=member,
         follower=follower,
-        membership=Membership(Link(connect), keys, settings.replica_id, instance),
-        shelf=Shelf(Link(connect), keys),
-        last_good=LastGood(_last_good_path(settings), ring, settings.prompts),
+        membership=membership,
+        offering=Offering(membership, tail),
+        shelf=shelf,
+        last_good=last_good,
+        loading=loading,
+        start=Start(held, follower, last_good, shelf, loading, tail_file),
         log=log,
         metrics=metrics,
         app=build_app(member, settings, metrics, registry, Upstream(UpstreamOptions.of(settings))),
@@ -153,9 +163,10 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
     return parts
 
 
-def _last_good_path(settings: Settings) -> Path | None:
+def _kept(settings: Settings, what: str) -> Path | None:
+    """Where a file of this replica's stands, if anything is kept."""
     directory = settings.state_dir
-    return directory / f"{settings.replica_id}.last-good" if directory else None
+    return directory / f"{settings.replica_id}.{what}" if directory else None
 
 
 def run(settings: Settings) -> None:
@@ -167,6 +178,15 @@ def run(settings: Settings) -> None:
 async def serve(settings: Settings) -> int:
     """Serve until told to stop; the exit status."""
     parts = build(settings, CollectorRegistry())
+    unwatch = parts.loading.watchdog.install()
+    try:
+        return await _serve(parts, settings)
+    finally:
+        unwatch()
+        parts.loading.marks.close()
+
+
+async def _serve(parts: Parts, settings: Settings) -> int:
     parts.metrics.set_state(parts.follower.state)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -176,6 +196,8 @@ async def serve(settings: Settings) -> int:
     url = await listen(runner, settings)
     parts.member.url = settings.advertise_url or url
     owned = Owned()
+    owned.start("master", follow_master(parts.log.writer.connect))
+    owned.start("server checks", _checks(settings, parts.log).run())
     owned.start("follow", parts.join())
     owned.start("open", _open_when_ready(parts, runner, settings))
     await first_of(stop.wait(), owned.ended.wait())
@@ -184,10 +206,17 @@ async def serve(settings: Settings) -> int:
     return status
 
 
+def _checks(settings: Settings, log: RedisLog) -> ServerChecks:
+    """The server is judged as at the admin, so both should have the same durability set."""
+    needed = rights.chat(log.keys, settings.replica_id)
+    durability = Durability.of(settings.durability)
+    return ServerChecks(Link(log.writer.connect), needed, durability, settings.server_checks)
+
+
 async def _open_when_ready(parts: Parts, runner: web.AppRunner, settings: Settings) -> None:
     """Take part in the shared port only once there is something to serve."""
     log = structlog.get_logger()
-    while parts.follower.state not in ("current", "stale"):  # noqa: ASYNC110  only at the start
+    while not parts.follower.serving:  # noqa: ASYNC110  only at the start
         await asyncio.sleep(0.01)
     await listen_shared(runner, settings)
     log.info("replica_ready", url=parts.member.url, position=parts.follower.position)

@@ -52,6 +52,11 @@ class Member:
         """See :class:`~services.chat.replica.Replica`."""
         return self._following.state
 
+    @property
+    def serving(self) -> bool:
+        """See :class:`~services.chat.replica.Replica`."""
+        return self._following.serving
+
     def prompt(self, name: str) -> LivePrompt | None:
         """See :class:`~services.chat.replica.Replica`."""
         return self.held.state.prompts.get(name)
@@ -63,6 +68,10 @@ class Member:
     def stale_seconds(self) -> float | None:
         """See :class:`~services.chat.replica.Replica`."""
         return self._following.stale_seconds()
+
+    def outdated_seconds(self) -> float | None:
+        """See :class:`~services.chat.replica.Replica`."""
+        return self._following.outdated_seconds()
 
     def rejection(self, name: str, position: int) -> str | None:
         """See :class:`~services.chat.replica.Replica`."""
@@ -106,6 +115,7 @@ class Member:
             changed={} if status else self._changed(),
             left=False,
             status=status,
+            log_id=follower.applied.chain.log_id or None,
         )
 
     def _changed(self) -> dict[str, LiveVersion | None]:

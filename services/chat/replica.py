@@ -21,11 +21,18 @@ class Replica(Protocol):
     def state(self) -> str:
         """One of ``starting``, ``catching_up``, ``current``, ``stale``, ``diverged``."""
 
+    @property
+    def serving(self) -> bool:
+        """Whether it may be asked: not before it is a member by its own word, or serves a kept state."""
+
     def prompt(self, name: str) -> LivePrompt | None:
         """The live version of ``name``; None when it is unknown, archived or not held here."""
 
     def prompts(self) -> Mapping[str, LivePrompt]:
         """Every live prompt by name. The mapping does not change under the caller's hands."""
+
+    def outdated_seconds(self) -> float | None:
+        """How long what it serves may have been old; None while it follows the log, or did just now."""
 
     def stale_seconds(self) -> float | None:
         """How long the log has been out of reach; None unless the state is ``stale``."""
@@ -38,8 +45,3 @@ class Replica(Protocol):
 
     async def wait_applied(self, position: int, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for ``applied_position >= position``; True if it is."""
-
-
-def has_state(replica: Replica) -> bool:
-    """Whether there is anything to serve from: false only while starting with nothing in hand."""
-    return replica.state not in ("starting", "catching_up") or bool(replica.prompts())

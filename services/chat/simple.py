@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from services.chat.body import parse_object, read_body
+from services.chat.body import parse_object
 from services.chat.deltas import Deltas
 from services.chat.plain import plain_reply
 from services.chat.question import Question, simple_question
@@ -30,7 +30,7 @@ class Simple:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; raises :class:`ChatError` for the boundary to answer."""
         async with self._turns.take(request) as turn:
-            body = parse_object(await read_body(request))
+            body = parse_object(turn.body)
             question = simple_question(body, turn.live, model=self._model)
             reply = Reply(turn.live, question, self._replica)
             if question.stream:

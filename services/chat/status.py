@@ -6,7 +6,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from services.chat.drain import Drain
-from services.chat.replica import Replica, has_state
+from services.chat.replica import Replica
 from services.metrics import CONTENT_TYPE, exposition
 
 _DRAINING = {False: "takes requests", True: "on its way out"}
@@ -21,12 +21,13 @@ class Status:
         drain: Drain,
         registry: CollectorRegistry,
         *,
-        ready_when_stale: bool,
+        stale_for: float,
     ) -> None:
+        """``stale_for``: seconds without the log for which it stays ready."""
         self._replica = replica
         self._drain = drain
         self._registry = registry
-        self._ready_when_stale = ready_when_stale
+        self._stale_for = stale_for
 
     async def healthz(self, _request: web.Request) -> web.Response:
         """200 while the event loop answers."""
@@ -67,10 +68,10 @@ class Status:
     def _checks(self) -> dict[str, dict[str, Any]]:
         stale = self._replica.stale_seconds()
         return {
-            "state": {"ok": has_state(self._replica), "detail": self._replica.state},
+            "state": {"ok": self._replica.serving, "detail": self._replica.state},
             "fresh": {
-                "ok": stale is None or self._ready_when_stale,
-                "detail": "follows the log" if stale is None else f"stale for {stale:.0f} s",
+                "ok": stale is None or stale <= self._stale_for,
+                "detail": "the log is in reach" if stale is None else f"stale for {stale:.0f} s",
             },
             "draining": {"ok": not self._drain.draining, "detail": _DRAINING[self._drain.draining]},
         }

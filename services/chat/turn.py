@@ -13,12 +13,13 @@ from aiohttp import web
 
 from events.limits import PROMPT_NAME as PROMPT_NAME_PATTERN
 from projections.live import LivePrompt
+from services.chat.body import Bodies
 from services.chat.drain import Drain
 from services.chat.errors import ChatError, Outcome, invalid, retry_later, shutting_down
 from services.chat.gate import Gate
 from services.chat.headers import LIVE, MIN_POSITION, NAME, PROMPT_NAME
 from services.chat.min_position import MinPosition, parse_position
-from services.chat.replica import Replica, has_state
+from services.chat.replica import Replica
 from services.chat.usage import Usage
 from services.metrics import ReplicaMetrics
 
@@ -32,11 +33,13 @@ _log = structlog.stdlib.get_logger(__name__)
 class Turn:
     """What is known of a turn while it runs. Times are seconds of one monotonic clock.
 
+    ``body`` is the client's, as it came.
     ``failure`` is an error that was told in the middle of a stream, where it can be raised no more.
     ``complete`` is set once the client has been sent a whole stream: it may go then.
     """
 
     live: LivePrompt
+    body: bytes
     first_token_at: float | None = None
     usage: Usage | None = None
     failure: ChatError | None = None
@@ -60,12 +63,14 @@ class Turns:
         self._drain = drain
         self._clock = clock
         self._gate = Gate(concurrency, "too_many_requests", "requests are being answered")
+        self._bodies = Bodies()
         self._min_position = MinPosition(replica)
         metrics.chat_in_flight.set_function(lambda: self._gate.inside)
 
     @contextlib.asynccontextmanager
     async def take(self, request: web.Request) -> AsyncIterator[Turn]:
-        """Run a turn. Raises :class:`ChatError` when there is no prompt to answer from, or no room.
+        """Run a turn, once its body is there. Raises :class:`ChatError` when that does not come, when
+        there is no prompt to answer from, or no room.
 
         However the turn ends, it is counted once, and logged once: without its content.
         """
@@ -77,8 +82,10 @@ class Turns:
             with self._drain:
                 try:
                     live = await self._pick(request)
-                    with self._gate:
-                        turn = Turn(live)
+                    self._gate.check()
+                    body = await self._bodies.read(request)
+                    with self._gate:  # not before: a slow body must keep nobody out
+                        turn = Turn(live, body)
                         yield turn
                 except asyncio.CancelledError:
                     if not self.cut_off():
@@ -114,7 +121,7 @@ class Turns:
         if not _NAME.fullmatch(name):
             raise invalid("this is no prompt's name", NAME)
         request[PROMPT_NAME] = name
-        if not has_state(self._replica):
+        if not self._replica.serving:
             raise retry_later("starting", "this replica is starting; it has no prompts yet")
         live = self._hold(request, name)
         if (asked := request.headers.get(MIN_POSITION)) is not None:

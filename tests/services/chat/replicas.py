@@ -37,6 +37,7 @@ class FakeReplica:
         self.id = "chat-1"
         self.applied_position = 57
         self.state = "current"
+        self.serving = True
         self.stale: float | None = None
         self.rejections: dict[tuple[str, int], str] = {}
         self.waiting = 0
@@ -52,6 +53,8 @@ class FakeReplica:
 
     def stale_seconds(self) -> float | None:
         return self.stale
+
+    outdated_seconds = stale_seconds
 
     def rejection(self, name: str, position: int) -> str | None:
         return self.rejections.get((name, position))

@@ -74,7 +74,7 @@ async def test_what_is_no_name_is_a_400(chat: Service, name: str):
 async def test_a_replica_without_state_asks_to_come_back(serve: Serve):
     chat = await serve()
     chat.replica.archive("system")
-    chat.replica.state = "starting"
+    chat.replica.serving = False
     async with chat.completions(model="gpt") as answer:
         assert answer.status == 503
         assert answer.headers["Retry-After"] == "1"

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import pytest
 
+from events.limits import MAX_RENDERED_BYTES
 from events.model import PromptConfig
 from services.chat.errors import ChatError
 from services.chat.question import (
@@ -13,7 +14,6 @@ from services.chat.question import (
     completion_question,
     simple_question,
 )
-from services.chat.system_message import MAX_RENDERED_CHARACTERS
 from tests.services.chat.replicas import live_prompt
 
 USER = {"role": "user", "content": "Hello?"}
@@ -26,6 +26,10 @@ def asked(
     return completion_question(
         body, live or live_prompt(), model=setting, allow_client_system=allow_client_system
     )
+
+
+def said(live, **body: Any) -> Question:
+    return simple_question({"message": "Hello?", **body}, live, model=None)
 
 
 def refused(**body: Any) -> tuple[str, str | None]:
@@ -187,11 +191,21 @@ def test_values_are_not_rendered_again():
 
 def test_a_template_cannot_be_made_to_burst():
     live = live_prompt("{{ x }}" * 2000)
-    long = "x" * (MAX_RENDERED_CHARACTERS // 1000)
-    with pytest.raises(ChatError) as caught:
-        asked(live, variables={"x": long})
-    assert caught.value.code == "invalid_request"
+    long = "x" * (MAX_RENDERED_BYTES // 1000)
+    for ask in (asked, said):
+        with pytest.raises(ChatError) as caught:
+            ask(live, variables={"x": long})
+        assert (caught.value.status, caught.value.code) == (400, "variables_too_large")
+        assert caught.value.error["param"] == "variables"
     assert asked(live, variables={"x": "x"}).body["messages"][0]["content"] == "x" * 2000
+
+
+def test_what_variables_make_of_a_prompt_is_measured_in_bytes_to_the_last_one():
+    live = live_prompt("é{{ x }}{{ x }}")
+    fits = "é" * (MAX_RENDERED_BYTES // 4 - 1) + "x"
+    assert len(asked(live, variables={"x": fits}).body["messages"][0]["content"]) > 500_000
+    with pytest.raises(ChatError, match=f"{MAX_RENDERED_BYTES + 2} bytes"):
+        asked(live, variables={"x": fits + "x"})
 
 
 def test_every_missing_variable_is_named():

@@ -22,13 +22,12 @@ async def test_readyz_is_ready_when_all_is_well(chat: Service):
     assert await ready(chat) == (200, {"state": True, "fresh": True, "draining": True})
 
 
-async def test_readyz_fails_while_starting_without_state(chat: Service):
-    for state in ("starting", "catching_up"):
-        chat.replica.state = state
-        assert (await ready(chat))[0] == 200  # it still has the last good state
-        chat.replica.archive("system")
+async def test_readyz_fails_until_the_replica_has_joined_whatever_it_holds_already(chat: Service):
+    for state in ("starting", "catching_up", "current"):
+        chat.replica.state, chat.replica.serving = state, False
         assert await ready(chat) == (503, {"state": False, "fresh": True, "draining": True})
-        chat.replica.put(live_prompt())
+        chat.replica.serving = True  # it catches up with what it has missed since
+        assert (await ready(chat))[0] == 200
 
 
 async def test_a_replica_of_an_empty_log_is_ready(chat: Service):
@@ -46,6 +45,17 @@ async def test_a_stale_replica_stays_ready_unless_told_otherwise(serve: Serve):
         chat = await serve(ready_when_stale=ready_when_stale)
         chat.replica.state, chat.replica.stale = "stale", 12.3
         assert (await ready(chat))[0] == status
+
+
+async def test_a_replica_that_the_admins_count_as_dead_is_not_ready_whatever_the_setting(
+    serve: Serve,
+):
+    chat = await serve(ready_when_stale=True, reap_after=60.0)
+    for seconds, status in ((59.0, 200), (60.0, 200), (61.0, 503)):
+        chat.replica.state, chat.replica.stale = "stale", seconds
+        assert (await ready(chat))[0] == status
+    chat.replica.state, chat.replica.stale = "current", None
+    assert (await ready(chat))[0] == 200
 
 
 async def test_a_diverged_replica_stays_ready(chat: Service):
