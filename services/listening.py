@@ -31,7 +31,8 @@ async def listen(runner: web.AppRunner, settings: Settings) -> str:
 async def listen_shared(runner: web.AppRunner, settings: Settings) -> None:
     """Listen on the shared port or the handed-down socket too, if there is one."""
     if settings.shared_fd is not None:
-        await web.SockSite(runner, socket.socket(fileno=settings.shared_fd)).start()
+        shared = socket.socket(fileno=settings.shared_fd)
+        await web.SockSite(runner, shared, backlog=BACKLOG).start()
     elif settings.shared_port is not None:
         site = web.TCPSite(
             runner, settings.host, settings.shared_port, reuse_port=True, backlog=BACKLOG

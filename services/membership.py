@@ -11,15 +11,21 @@ from typing import Any
 from events.errors import ClaimHeld, ClaimLost
 from events.streams.feeds import BLOCK_SECONDS, CLAIM_MILLISECONDS, REPORTS_KEPT
 from events.streams.keys import Keys
-from events.streams.link import Link, Script, Unexpected
-from projections.reports import Report
+from events.streams.link import Link, Script
+from events.streams.naming import Unexpected
+from projections.reports import AdminReport, Report
 
-_CLAIM, _LEAVE = Script.load("claim"), Script.load("leave")
+_CLAIM, _LEAVE, _REAP = Script.load("claim"), Script.load("leave"), Script.load("reap")
 RECENT_SECONDS = 5
 """Reports older than this say nothing of who is there now."""
 REPORTS_RECALLED = 5_000
+TAIL_SECONDS = 10.0
 CLAIM_LOOKS = 0.2
 """Seconds between two looks at a claim that another instance holds."""
+OFFER_MILLISECONDS = 60_000
+"""How long an offered tail outlives its last renewal; it is renewed with every heartbeat."""
+MAX_OFFER_BYTES = 8 * 1024 * 1024
+"""A tail holds at most 4 MiB of events, which base64 makes a third longer. More was not offered by us."""
 
 
 @dataclass(slots=True)
@@ -30,6 +36,7 @@ class Membership:
     keys: Keys
     replica: str
     instance: str
+    _offered: bytes | None = None
 
     async def claim(self) -> None:
         """Take the replica id; wait for a dead holder's claim to run out.
@@ -62,6 +69,22 @@ class Membership:
             "XADD", self.keys.reports, "MAXLEN", "~", REPORTS_KEPT, "*", "report", report
         )
 
+    async def offer(self, lines: bytes) -> None:
+        """Let admins have the last entries that are held here, as lines; for a minute from now.
+
+        The same bytes again are not sent again, as long as they are still there.
+        """
+        key = self.keys.tail(self.replica)
+        if lines is self._offered and await self.link.call("PEXPIRE", key, OFFER_MILLISECONDS):
+            return
+        await self.link.call("SET", key, lines, "PX", OFFER_MILLISECONDS)
+        self._offered = lines
+
+    async def withdraw(self) -> None:
+        """Take the offer back: the log holds all of it."""
+        await self.link.call("DEL", self.keys.tail(self.replica))
+        self._offered = None
+
     async def leave(self, last_word: bytes) -> None:
         """Say good-bye: the group and the claim go, and the fleet is told."""
         keys = [self.keys.log, self.keys.replica(self.replica)]
@@ -72,6 +95,24 @@ class Membership:
         key = self.keys.replica(self.replica)
         holder, left = await self.link.run(_CLAIM, [key], self.instance, CLAIM_MILLISECONDS)
         return holder.decode(errors="replace"), left
+
+
+@dataclass(slots=True)
+class AdminVoice:
+    """One admin's side: it is no member, but says how far it knows the logs."""
+
+    link: Link
+    keys: Keys
+
+    async def say(self, report: AdminReport) -> None:
+        """Publish ``report``, among those of the replicas."""
+        await self.link.call(
+            "XADD", self.keys.reports, "MAXLEN", "~", REPORTS_KEPT, "*", "admin", report.to_bytes()
+        )
+
+    async def close(self) -> None:
+        """Drop the connection."""
+        await self.link.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +126,7 @@ class Group:
 
 @dataclass(slots=True)
 class Reports:
-    """An admin's side: every report from now on, and the log's consumer groups."""
+    """An admin's side: every report from now on, offered tails, and the log's consumer groups."""
 
     link: Link
     """Blocks; used by :meth:`next` alone."""
@@ -93,7 +134,7 @@ class Reports:
     keys: Keys
     _last: str = "0-0"
 
-    async def next(self) -> list[Report]:
+    async def next(self) -> list[Report | AdminReport]:
         """Reports since the last call, waiting some seconds for one; what is no report is left out.
 
         Call :meth:`recent` once before.
@@ -106,10 +147,10 @@ class Reports:
             return []
         (found,) = reply.values()
         self._last = found[-1][0].decode()
-        parsed = (Report.parse(_field(fields)) for _, fields in found)
+        parsed = (_parsed(fields) for _, fields in found)
         return [report for report in parsed if report is not None]
 
-    async def recent(self) -> list[Report]:
+    async def recent(self) -> list[Report | AdminReport]:
         """The reports of the last seconds, oldest first: so a new admin knows the fleet at once."""
         (seconds, _), found = await self.looks.calls(
             [
@@ -117,12 +158,26 @@ class Reports:
                 ("XREVRANGE", self.keys.reports, "+", "-", "COUNT", REPORTS_RECALLED),
             ]
         )
-        if found:
-            self._last = found[0][0].decode()
+        # where there is none, from the beginning: another server's clock may be behind the last one's
+        self._last = found[0][0].decode() if found else "0-0"
         since = (int(seconds) - RECENT_SECONDS) * 1000
         found = [(id, fields) for id, fields in found if int(id.partition(b"-")[0]) >= since]
-        parsed = (Report.parse(_field(fields)) for _, fields in reversed(found))
+        parsed = (_parsed(fields) for _, fields in reversed(found))
         return [report for report in parsed if report is not None]
+
+    async def tail(self, name: str) -> bytes | None:
+        """What the replica ``name`` offers: lines of entries; None when it offers nothing."""
+        found: bytes = await self.looks.call(
+            "GETRANGE", self.keys.tail(name), 0, MAX_OFFER_BYTES, seconds=TAIL_SECONDS
+        )
+        return found if 0 < len(found) <= MAX_OFFER_BYTES else None
+
+    async def reap(self, replica: str, instance: str, last_word: bytes) -> bool:
+        """Whether ``replica`` has just been made no member, because nobody holds its claim and no
+        other instance than ``instance`` (empty: any) has its group; ``last_word`` is then published."""
+        keys = [self.keys.log, self.keys.replica(replica), self.keys.reports]
+        done = await self.looks.run(_REAP, keys, replica, instance, last_word, REPORTS_KEPT)
+        return bool(done == b"reaped")
 
     async def groups(self) -> list[Group]:
         """The log's consumer groups; none when there is no log."""
@@ -138,9 +193,11 @@ class Reports:
         await self.looks.close()
 
 
-def _field(fields: Sequence[bytes]) -> bytes:
+def _parsed(fields: Sequence[bytes]) -> Report | AdminReport | None:
     named = dict(zip(fields[::2], fields[1::2], strict=False))
-    return named.get(b"report", b"")
+    if b"admin" in named:
+        return AdminReport.parse(named[b"admin"])
+    return Report.parse(named.get(b"report", b""))
 
 
 def _group(fields: Any) -> Group:

@@ -45,9 +45,12 @@ class Owned:
         await asyncio.gather(*self.tasks.values(), return_exceptions=True)
 
 
-async def persist(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Run ``work``, which never ends by itself, again and again while the log is out of reach."""
-    least, most = RETRY_SECONDS
+async def persist(
+    name: str, work: Callable[[], Awaitable[None]], most: float = RETRY_SECONDS[1]
+) -> None:
+    """Run ``work``, which never ends by itself, again and again while the log is out of reach; with
+    pauses of at most ``most`` seconds."""
+    least = RETRY_SECONDS[0]
     pause = least
     while True:
         started = asyncio.get_running_loop().time()

@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     redis_url: types.RedisUrl = _setting(
         "redis://127.0.0.1:6379/0",
         "the server that keeps the log",
-        "a redis://, rediss://, unix:// or redis+sentinel:// URL",
+        "a redis://, rediss:// or unix:// URL, or redis+sentinel://host:port,host:port/master",
         validation_alias="REDIS_URL",
         repr=False,
     )
@@ -143,11 +143,11 @@ class Settings(BaseSettings):
     )
     open_after: types.Pause = _setting(
         2.5,
-        "seconds that replicas get to say that there was a log, before the very first is opened",
+        "seconds that an admin which remembers nobody listens to the others before it writes",
         "a number of seconds, 0 to 60",
     )
     rejoin_after: types.Pause = _setting(
-        10.0,
+        5.0,
         "seconds that members get to report again when the server is another one, before saving goes on",
         "a number of seconds, 0 to 60",
     )

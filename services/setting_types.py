@@ -9,9 +9,10 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from events.streams.sentinel_url import SentinelUrl, is_sentinel
 from services.signing_keys import parse_signing_keys
 
-REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
+REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 
 def _listed(value: object) -> object:
@@ -20,14 +21,23 @@ def _listed(value: object) -> object:
     return tuple(item for item in (part.strip() for part in value.split(",")) if item)
 
 
+def _visible(text: str) -> str:
+    if any(not 33 <= ord(c) <= 126 for c in text):
+        raise ValueError("characters")
+    return text
+
+
 def _split(url: str, schemes: tuple[str, ...]) -> SplitResult:
-    parts = urlsplit(url)
-    if parts.scheme not in schemes or any(not 33 <= ord(c) <= 126 for c in url):
-        raise ValueError("scheme or characters")
+    parts = urlsplit(_visible(url))
+    if parts.scheme not in schemes:
+        raise ValueError("scheme")
     return parts
 
 
 def _redis_url(url: str) -> str:
+    if is_sentinel(url):  # several addresses: no URL that urlsplit could take apart
+        SentinelUrl.parse(_visible(url))
+        return url
     parts = _split(url, REDIS_SCHEMES)
     if not (parts.path.strip("/") if parts.scheme == "unix" else parts.hostname):
         raise ValueError("no address")
@@ -69,6 +79,8 @@ def _lower(value: object) -> object:
 
 def without_secrets(url: str) -> str:
     """A URL as it may be logged: without user name, password and query."""
+    if is_sentinel(url):
+        return str(SentinelUrl.parse(url))
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 

@@ -152,6 +152,11 @@ class FaultsProxy:
         """Connections that stand now."""
         return len(self._pairs)
 
+    @property
+    def faulty(self) -> bool:
+        """Whether there is a fault in either direction."""
+        return not (self.to_server is self.to_client is passes)
+
     def heal(self) -> None:
         """No faults from now on."""
         self.to_server = self.to_client = passes

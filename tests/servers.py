@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -34,12 +35,21 @@ def program() -> str:
 
 
 class Server:
-    """A server process; nothing survives :meth:`close`, which kills by its own pid only."""
+    """A server process; nothing survives :meth:`close`, which kills by its own pid only.
 
-    def __init__(self, *, durable: bool = False, options: tuple[str, ...] = ()) -> None:
+    ``tcp``: it listens on a port of 127.0.0.1 too, which replicas need; the same one whenever it is
+    started again. ``env`` is added to its environment at each start.
+    """
+
+    def __init__(
+        self, *, durable: bool = False, options: tuple[str, ...] = (), tcp: bool = False
+    ) -> None:
+        self.port = _free_port() if tcp else 0
         self.directory = Path(tempfile.mkdtemp(prefix="pc-"))
         self.socket = self.directory / "s"
-        self._options = (*(_DURABLE if durable else _VOLATILE), *options)
+        copied = ("--repl-diskless-sync-delay", "0") if tcp else ()
+        self._options = (*(_DURABLE if durable else _VOLATILE), *copied, *options)
+        self.env: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,17 +63,23 @@ class Server:
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> None:
-        """Start it, again too, and wait until this very process answers."""
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process has ended, by itself or not."""
+        return self._process is not None and self._process.poll() is not None
+
+    def start(self, *options: str) -> None:
+        """Start it, again too, and wait until this very process answers. ``options``: this time only."""
         self.socket.unlink(missing_ok=True)
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    program(), "--port", "0", "--unixsocket", str(self.socket), "--save", "",
+                    program(), "--port", str(self.port), "--bind", "127.0.0.1",
+                    "--unixsocket", str(self.socket), "--save", "",
                     "--dir", str(self.directory), "--maxmemory-policy", "noeviction",
-                    *self._options,
+                    *self._options, *options,
                 ],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.env},
             )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
@@ -74,13 +90,19 @@ class Server:
 
     def _answers(self) -> bool:
         with contextlib.suppress(redis.RedisError, OSError):
-            return self.call("INFO", "server")["process_id"] == self.pid
+            ways = [self.client(), *([_at(self.port)] if self.port else [])]
+            return all(_asked(way) == self.pid for way in ways)
         return False
 
     def call(self, *command: Any) -> Any:
         """One command on a connection of its own, straight to the server."""
         with self.client() as client:
             return client.execute_command(*command)
+
+    def replica(self, **how: Any) -> "Server":
+        """A server that copies this one, which must have a port; not started yet."""
+        options = ("--replicaof", f"127.0.0.1 {self.port}", *how.pop("options", ()))
+        return Server(options=options, **how)
 
     def client(self) -> redis.Redis:
         """A plain client; whoever asks for it closes it."""
@@ -108,6 +130,24 @@ class Server:
         """Kill it and remove its files."""
         self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _at(port: int) -> redis.Redis:
+    return redis.Redis(port=port, socket_timeout=START_SECONDS, retry=Retry(NoBackoff(), 0))
+
+
+def _asked(client: redis.Redis) -> int:
+    with client:
+        client.ping()  # INFO is answered while the data are still being loaded
+        return int(client.info("server")["process_id"])
+
+
+def _free_port() -> int:
+    """Free at this moment; whoever takes it meanwhile makes the start fail, and loudly."""
+    with socket.socket() as asking:
+        asking.bind(("127.0.0.1", 0))
+        port: int = asking.getsockname()[1]
+        return port
 
 
 _DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--aof-load-truncated", "no")

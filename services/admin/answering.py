@@ -50,6 +50,8 @@ def _head(done: Change) -> tuple[int, dict[str, str]]:
     if done.action == "saved" and not done.unchanged:
         status = 201
         headers["Location"] = f"/api/v1/prompts/{done.prompt}/versions/{done.version}"
+    if not (done.durable or done.unchanged):
+        status = 202
     if done.replayed:
         headers["Idempotency-Replayed"] = "true"
     return status, headers
@@ -71,6 +73,7 @@ def _tell(
         version=done.version if done else None,
         position=done.position if done else None,
         outcome=outcome,
+        durable=done.durable if done else None,
         seconds=round(seconds, 6),
         actor=request[ACTOR],
     )

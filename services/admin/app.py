@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from time import monotonic
-from typing import Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -20,11 +19,10 @@ from services.admin.port import Core
 from services.admin.routes import routes
 from services.admin.trying.trials import TRIALS, Trials
 from services.admin.watchers import Watchers
+from services.front_door.door import FrontDoor
+from services.front_door.runner import GuardedRunner, guard
 from services.metrics import AdminMetrics
 from services.settings import Settings
-
-KEEPALIVE_SECONDS: Final = 75.0
-"""For connections that ask nothing; longer than load balancers keep theirs, so that they close."""
 
 
 def build_app(
@@ -44,6 +42,7 @@ def build_app(
     key = settings.admin_key.get_secret_value() if settings.admin_key else None
     app[GUARD] = Guard(key, access, app[DENIALS])
     app[TRIALS] = Trials(core, settings)
+    guard(app, FrontDoor(settings.connections_per_address, metrics.connections_refused))
     app.cleanup_ctx.append(_trials)
     app.on_response_prepare.append(stamp)
     app.on_shutdown.append(leave)
@@ -63,10 +62,4 @@ async def leave(app: web.Application) -> None:
 
 def make_runner(app: web.Application, *, shutdown_seconds: float = 5.0) -> web.AppRunner:
     """A runner that lets a change under way finish, even if its client has left."""
-    return web.AppRunner(
-        app,
-        access_log=None,
-        handler_cancellation=False,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        shutdown_timeout=shutdown_seconds,
-    )
+    return GuardedRunner(app, handler_cancellation=False, shutdown_seconds=shutdown_seconds)

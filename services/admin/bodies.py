@@ -121,7 +121,8 @@ class PropagationBody(Body):
 
 
 class ChangeBody(Body):
-    """What a change has come to. After archiving there is no version, and so no content."""
+    """What a change has come to. After archiving there is no version, and so no content. ``durable``
+    is false when it is in the log, but was not confirmed in time to be as safe as was asked for."""
 
     prompt: str
     branch: str
@@ -133,6 +134,7 @@ class ChangeBody(Body):
     author: str
     recorded_at: Time
     unchanged: bool
+    durable: bool
     propagation: PropagationBody
 
 

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from events.errors import PromptcastError
 from services.admin.problems import Problem, problem_of
+from services.front_door.bodies import is_packed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _log = structlog.stdlib.get_logger(__name__)
@@ -16,6 +17,10 @@ _log = structlog.stdlib.get_logger(__name__)
 @web.middleware
 async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every error as a problem; an unexpected one is logged under the id that it shows."""
+    if is_packed(request):
+        headers = {"Accept-Encoding": "identity"}
+        detail = "the body must be sent uncompressed"
+        return Problem("unsupported-media-type", detail, headers=headers).answer()
     try:
         return await handler(request)
     except (PromptcastError, web.HTTPException) as error:

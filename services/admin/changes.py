@@ -43,6 +43,10 @@ async def archive(request: web.Request) -> Change:
 
 _REPLAYED = {"Idempotency-Replayed": "`true` when an earlier request with this key did it."}
 _LOCATION = {"Location": "The version that was made."}
+_NOT_DURABLE = (
+    "It is in the log and goes on to the replicas, but was not confirmed in time to be as durable as"
+    " `PROMPTCAST_DURABILITY` asks for."
+)
 _UNCHANGED = "It was in force already: nothing was appended."
 _PROBLEMS = (
     "not-found",
@@ -69,6 +73,7 @@ ENDPOINTS = (
         body=SaveRequest,
         answers=(
             Answer(201, "It is saved.", bodies.ChangeBody, headers={**_LOCATION, **_REPLAYED}),
+            Answer(202, _NOT_DURABLE, bodies.ChangeBody, headers={**_LOCATION, **_REPLAYED}),
             Answer(200, _UNCHANGED, bodies.ChangeBody),
         ),
         problems=(*_PROBLEMS, "unsupported-media-type"),
@@ -86,7 +91,10 @@ ENDPOINTS = (
         description="It makes no new version. `If-Match` with the revision is required.",
         params=(NAME, *CHANGE_HEADERS, *WAITING),
         body=RestoreRequest,
-        answers=(Answer(200, "It is live.", bodies.ChangeBody, headers=_REPLAYED),),
+        answers=(
+            Answer(200, "It is live.", bodies.ChangeBody, headers=_REPLAYED),
+            Answer(202, _NOT_DURABLE, bodies.ChangeBody, headers=_REPLAYED),
+        ),
         problems=(*_PROBLEMS, "unsupported-media-type"),
         seconds=SECONDS,
         changes=True,
@@ -102,7 +110,10 @@ ENDPOINTS = (
         description="Its history stays, and a save or a restore brings it back. `If-Match` with"
         " the revision is required.",
         params=(NAME, *CHANGE_HEADERS, *WAITING),
-        answers=(Answer(200, "It is archived.", bodies.ChangeBody, headers=_REPLAYED),),
+        answers=(
+            Answer(200, "It is archived.", bodies.ChangeBody, headers=_REPLAYED),
+            Answer(202, _NOT_DURABLE, bodies.ChangeBody, headers=_REPLAYED),
+        ),
         problems=_PROBLEMS,
         seconds=SECONDS,
         changes=True,

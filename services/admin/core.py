@@ -1,7 +1,8 @@
 """The core of the admin service: history, writer, fleet and updates behind one port."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from events.chain import Entry
 from events.envelope import rfc3339
@@ -27,6 +28,8 @@ class AdminCore:
     writer: Writer
     watch: FleetWatch
     hub: Hub
+    gates: Callable[[], Sequence[Mapping[str, Any]]] = list
+    """How saving goes, for each log."""
 
     @property
     def head_position(self) -> int:
@@ -44,6 +47,15 @@ class AdminCore:
         newer = self.mirror.history.newer
         return f"position {newer.position}: {newer.detail}" if newer else None
 
+    def saving(self) -> Sequence[Mapping[str, Any]]:
+        """How saving goes, for each log."""
+        return self.gates()
+
+    @property
+    def known(self) -> History:
+        """The history as it is known here, unproved."""
+        return self.mirror.history
+
     async def history(self) -> History:
         """The history, confirmed to be at the log's head."""
         return await self.mirror.confirmed()
@@ -57,6 +69,10 @@ class AdminCore:
         change = await self.writer.change(command, actor)
         if change.appended_at is not None:
             self.watch.time(change.position, change.prompt, change.appended_at)
+        if not await self.mirror.is_safe(change.position):
+            change = replace(change, durable=False)
+        if change.appended_at is not None and not change.durable:
+            self.writer.observer.not_durable(change.position)
         return change
 
     async def validate(self, command: Save) -> PromptSaved:

@@ -54,6 +54,8 @@ class Endpoint:
     description: str = ""
     params: tuple[Param[Any], ...] = ()
     body: type[BaseModel] | None = None
+    takes: str | None = None
+    """The media type of a body that is no JSON."""
     problems: tuple[str, ...] = ()
     seconds: float | None = READ_SECONDS
     """A deadline for the whole answer; None for a stream."""

@@ -10,14 +10,13 @@ from projections.fleet import (
     Limits,
     Member,
     convergence,
-    forgotten,
     heard,
     known_groups,
     outcome,
     spread,
     state,
 )
-from projections.reports import Report
+from projections.reports import AdminReport, Report
 from services.admin.views import Propagation
 from services.membership import Group, Reports
 
@@ -30,6 +29,14 @@ TIMED_SECONDS = 60.0
 """An event that has not reached everybody by then is no longer timed; alerts have fired long ago."""
 
 
+def _unheard(_report: AdminReport) -> None:
+    return None
+
+
+def _unheeded(_report: Report) -> None:
+    return None
+
+
 @dataclass(slots=True)
 class FleetWatch:
     """Members and their progress. ``on_report`` and ``on_look`` are told after each change."""
@@ -40,8 +47,16 @@ class FleetWatch:
     on_look: Callable[[list[Group]], None]
     on_converged: Callable[[float], None]
     """Told the seconds from an append until every member had applied it."""
+    on_admin: Callable[[AdminReport], None] = _unheard
+    """Told what admins say, who are no members."""
+    also_told: Callable[[Report], None] = _unheeded
+    """Told of every report, of late ones too."""
     limits: Limits = Limits()
     fleet: Fleet = field(default_factory=Fleet)
+    fed_at: float = 0.0
+    """When reports were last asked for, monotonic: those before were taken in by then."""
+    turns: int = 0
+    """How often the following of reports has begun: between two turns some may have been missed."""
     _barriers: set["_Barrier"] = field(default_factory=set)
 
     async def follow_reports(self) -> None:
@@ -49,7 +64,9 @@ class FleetWatch:
         for report in await self.reports.recent():
             self._hear(report)
         await self._look()
+        self.turns += 1
         while True:
+            self.fed_at = monotonic()
             for number, report in enumerate(await self.reports.next(), 1):
                 self._hear(report)
                 if number % YIELD_EVERY == 0:
@@ -68,17 +85,17 @@ class FleetWatch:
         self.fleet = known_groups(self.fleet, names, monotonic(), self.limits)
         self.on_look(groups)
 
-    def _hear(self, report: Report) -> None:
+    def _hear(self, report: Report | AdminReport) -> None:
+        if isinstance(report, AdminReport):
+            self.on_admin(report)
+            return
         before = self.fleet.members.get(report.replica)
         self.fleet = heard(self.fleet, report, self.head(), monotonic())
         member = self.fleet.members.get(report.replica)
         for barrier in tuple(self._barriers):
             barrier.hear(report.replica, member)
+        self.also_told(report)
         self.on_report(report, before, member)
-
-    def forget(self, replica: str) -> None:
-        """A member was reaped."""
-        self.fleet = forgotten(self.fleet, replica)
 
     def furthest(self) -> int:
         """The last position that any member has reported."""

@@ -11,12 +11,12 @@ from events.chain import Chain, Head
 from events.errors import LogError, LogUnavailable
 from events.log import EventLog
 from events.signing import KeyRing
-from events.streams.link import Unexpected
+from events.streams.naming import Unexpected
 from events.streams.shelf import Shelf
 from projections.history import History
 from projections.snapshot import Snapshot, dump_history, dump_live, load_history, pack, unpack
 from services.admin.mirror import Mirror
-from services.admin.opening import Memory, recall
+from services.admin.opening import recall
 
 KEEP_EVENTS = 1_000
 """A start replays at most about so many events."""
@@ -31,7 +31,6 @@ class Keeper:
     log: EventLog
     mirror: Mirror
     keys: KeyRing
-    memory: Memory
     _kept_at: int = 0
 
     async def recall(self) -> None:
@@ -40,7 +39,7 @@ class Keeper:
         When this machine remembers a log, and it is not this one, start with nothing but that: a log
         that is missing, shorter or another one is known to be so, and is read once it is back.
         """
-        if not await recall(self.mirror, self.memory):
+        if not await recall(self.mirror):
             return
         found = await self._snapshot()
         if found:
@@ -76,7 +75,6 @@ class Keeper:
         """Keep a snapshot every :data:`KEEP_EVENTS` events, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self.memory.keep(self.mirror.follower.applied.chain)
             if self.mirror.follower.position - self._kept_at >= KEEP_EVENTS:
                 await self.keep()
 
@@ -94,8 +92,7 @@ class Keeper:
         return pack(Snapshot(chain, dump(history), name), self.keys)
 
     async def last(self) -> None:
-        """At the end: remember where the log ended."""
-        self.memory.keep(self.mirror.follower.applied.chain)
+        """At the end: keep a snapshot of what is newer than the last one."""
         try:
             if self.mirror.follower.position > self._kept_at:
                 await self.keep()

@@ -14,8 +14,8 @@ from services.admin.bodies import Time
 class LogItem(BaseModel):
     """One entry of the log, as stored; ``hash`` is the stored one, which poison may have wrong.
 
-    ``event`` is null where the entry's bytes are no JSON object: then ``raw`` has them in base64,
-    unless there are more than 16 MiB. ``at`` is null when it names no moment.
+    ``event`` is null where the entry's bytes are no JSON object on one line: then ``raw`` has them in
+    base64, unless there are more than 16 MiB. ``at`` is null when it names no moment.
     """
 
     position: Annotated[int, Field(ge=1)]

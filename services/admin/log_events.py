@@ -1,20 +1,17 @@
 """``GET /api/v1/events``: the log as stored.
 
-An event's bytes go out untouched inside of the page's JSON, so that whoever reads them can check
-their hash; what is no JSON (somebody wrote poison into the stream) goes out in base64 beside it.
+An event's bytes go out untouched inside of the page's JSON (see `events.lines`), so that whoever reads
+them can check their hash.
 """
 
 import asyncio
-import base64
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from aiohttp import web
-from pydantic_core import from_json
 
 from events.chain import Entry
-from events.envelope import rfc3339
+from events.lines import to_line
 from services.admin.context import CORE
 from services.admin.endpoint import READS_LOG, Answer, Endpoint
 from services.admin.log_bodies import LogPage
@@ -55,36 +52,8 @@ async def page(entries: Sequence[Entry], cursor: int, limit: int, head: int) -> 
 
 
 def item(entry: Entry) -> bytes:
-    """One entry as JSON."""
-    fields: dict[str, Any] = {
-        "position": entry.position,
-        "hash": entry.hash,
-        "at": _moment(entry.at),
-        "size": len(entry.event),
-    }
-    beside: dict[str, Any] = {"kid": entry.kid, "sig": entry.sig, "foreign": entry.foreign}
-    fields.update({name: value for name, value in beside.items() if value})
-    event = b"null"
-    if len(entry.event) <= MAX_RAW_BYTES:
-        if _is_object(entry.event):
-            event = entry.event
-        else:
-            fields["raw"] = base64.b64encode(entry.event).decode()
-    return json.dumps(fields).encode()[:-1] + b',"event":' + event + b"}"
-
-
-def _is_object(data: bytes) -> bool:
-    try:
-        return isinstance(from_json(data, allow_inf_nan=False, cache_strings=False), dict)
-    except ValueError:
-        return False
-
-
-def _moment(at: int) -> str | None:
-    try:
-        return rfc3339(at)
-    except OverflowError:  # anybody may write anything there
-        return None
+    """One entry as JSON; an event of more than 16 MiB is left out."""
+    return to_line(entry, MAX_RAW_BYTES)
 
 
 ENDPOINTS = (

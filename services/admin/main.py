@@ -11,9 +11,11 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from events.errors import LogDiverged
+from events.streams import rights
+from events.streams.durability import Durability
 from events.streams.feeds import TailFeed
 from events.streams.keys import Keys
-from events.streams.link import Link, connector
+from events.streams.link import Connect, Link, connector
 from events.streams.log import RedisLog
 from events.streams.shelf import Shelf
 from projections.applying import Applied
@@ -26,17 +28,23 @@ from services.admin.app import build_app, make_runner
 from services.admin.appending import AppendQueue
 from services.admin.core import AdminCore
 from services.admin.fleet_watch import FleetWatch
+from services.admin.healing.parts import HEAR_SECONDS, Healing, build_healing, gates
 from services.admin.hub import Hub
+from services.admin.journal.journal import Journal, journal_of
 from services.admin.keeping import Keeper
+from services.admin.mending.desk import DESK, Desk
 from services.admin.mirror import Mirror
-from services.admin.opening import Memory, open_log
+from services.admin.opening import open_log
+from services.admin.reaper import Reaper
 from services.admin.telling import Telling
 from services.admin.views import Update
 from services.admin.writer import Writer
+from services.failover import follow_master
 from services.listening import listen
 from services.membership import Reports
 from services.metrics import AdminMetrics
 from services.owned import Owned, first_of, persist
+from services.server_checks import ServerChecks, on_gauge
 from services.settings import Settings
 
 
@@ -49,7 +57,10 @@ class Parts:
     keeper: Keeper
     metrics: AdminMetrics
     source: str
-    open_after: float
+    connect: Connect
+    checks: ServerChecks
+    reaper: Reaper
+    healing: Healing
 
     async def join(self) -> None:
         """Recall, open the log if need be, and follow it; raises ``LogError`` to be tried again."""
@@ -57,26 +68,28 @@ class Parts:
         if not follower.position:
             await self.keeper.recall()
         try:
-            keys, watch = follower.applied.keys, self.core.watch
-            await open_log(
-                self.core.log,
-                self.core.mirror,
-                keys,
-                self.source,
-                watch.furthest,
-                self.open_after,
-            )
-            self.keeper.memory.keep(follower.applied.chain)
+            await open_log(self.core.log, self.core.mirror, follower.applied.keys, self.source)
         except LogDiverged as error:  # the follower takes it from here
             structlog.get_logger().error("log_diverged", error=str(error))
             follower.distrust(error)
         await follower.run()
 
+    def journals(self) -> list[Journal]:
+        """The journals that are kept: none without a directory to keep them in."""
+        kept = (self.core.mirror.journal, self.access.book.tracked.journal)
+        found = [journal for journal in kept if journal]
+        if not found:
+            structlog.get_logger().warning("no_journal", reason="PROMPTCAST_STATE_DIR is not set")
+        return found
+
     async def leave(self) -> None:
         """Keep what should be kept, and close what is open."""
+        await self.healing.leave()
         await self.access.close()
         await self.keeper.last()
         await self.core.mirror.follower.feed.close()
+        if self.core.mirror.journal:
+            await self.core.mirror.journal.close()
         await self.core.watch.reports.close()
         await self.keeper.shelf.link.close()
         await self.keeper.log.close()  # type: ignore[attr-defined]  # built below, as a RedisLog
@@ -85,10 +98,12 @@ class Parts:
 def build(settings: Settings, registry: CollectorRegistry) -> Parts:
     """The parts, wired; nothing is connected or started."""
     connect, keys = connector(settings.redis_url), Keys(settings.namespace)
-    log, ring = RedisLog.over(connect, keys), settings.key_ring()
+    shut, ring = gates(), settings.key_ring()
+    gate, durability = shut["log"], Durability.of(settings.durability)
+    log = RedisLog.over(connect, keys, durability, gate.met, gate.noted)
     source = f"/promptcast/{settings.namespace}"
     metrics = AdminMetrics(registry)
-    telling = Telling(metrics)
+    telling = Telling(metrics, doubt=gate.doubt)
     held = Held(History(), History(), fold)
     follower = Follower(
         log,
@@ -99,6 +114,8 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
         jitter=random.uniform,
     )
     mirror = Mirror(log, follower, held)
+    mirror.journal = journal_of(settings.state_dir, "log", log, follower, metrics)
+    mirror.gate = gate
     watch = FleetWatch(
         Reports(Link(connect), Link(connect), keys),
         lambda: follower.head_position,
@@ -108,11 +125,24 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
     )
     writer = Writer(mirror, AppendQueue(mirror, ring, source), telling)
     telling.core = core = AdminCore(log, mirror, writer, watch, Hub())
-    memory = Memory(settings.state_dir / "log.json" if settings.state_dir else None)
-    keeper = Keeper(Shelf(Link(connect), keys), log, mirror, ring, memory)
-    access = build_access(settings, connect, keys, ring, monotonic)
+    keeper = Keeper(Shelf(Link(connect), keys), log, mirror, ring)
+    access = build_access(settings, connect, keys, ring, monotonic, metrics, shut["access"])
     access.book.on_change(lambda: core.hub.tell(Update(kind="access", data={})))
-    return Parts(core, access, keeper, metrics, source, settings.open_after)
+    healing = build_healing(
+        settings, connect, keys, metrics, {"log": mirror, "access": access.book.tracked},
+        lambda view: core.hub.tell(Update(kind="log", data=view)),
+    )  # fmt: skip
+    core.gates = healing.views
+    watch.on_admin = watch.also_told = healing.roll.hear
+    checks = ServerChecks(
+        Link(connect),
+        rights.admin(keys, log.durability),
+        log.durability,
+        settings.server_checks,
+        on_gauge(metrics.server_findings),
+    )
+    reaper = Reaper(watch, settings.reap_after, metrics.replicas_reaped.inc)
+    return Parts(core, access, keeper, metrics, source, connect, checks, reaper, healing)
 
 
 def run(settings: Settings) -> None:
@@ -127,17 +157,27 @@ async def serve(settings: Settings) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = make_runner(build_app(parts.core, parts.access, settings, parts.metrics, registry))
+    app = build_app(parts.core, parts.access, settings, parts.metrics, registry)
+    app[DESK] = Desk(parts.healing)
+    runner = make_runner(app)
     await runner.setup()
     url = await listen(runner, settings)
+    await parts.healing.begin()
     owned = Owned()
-    owned.start("follow", persist("follow", parts.join))
-    owned.start("access", persist("access", parts.access.book.run))
+    parts.healing.start(owned)
+    owned.start("master", follow_master(parts.connect))
+    checks = parts.checks
+    owned.start("server checks", checks.run())
+    owned.start("follow", persist("follow", lambda: checks.behind(parts.join)))
+    owned.start("access", persist("access", lambda: checks.behind(parts.access.book.run)))
     if settings.admin_key is None:
         owned.start("way in", tell_if_locked_out(parts.access.book))
-    owned.start("reports", persist("reports", parts.core.watch.follow_reports))
+    owned.start("reports", persist("reports", parts.core.watch.follow_reports, HEAR_SECONDS))
     owned.start("groups", persist("groups", parts.core.watch.look_around))
+    owned.start("reaper", persist("reaper", parts.reaper.run))
     owned.start("snapshots", persist("snapshots", parts.keeper.keep_up))
+    for journal in parts.journals():
+        owned.start(f"journal {journal.name}", journal.keep_up())
     structlog.get_logger().info("admin_serving", url=url)
     await first_of(stop.wait(), owned.ended.wait())
     parts.core.hub.close()

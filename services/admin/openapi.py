@@ -103,6 +103,9 @@ def _operation(row: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     if row.body:
         content = {"application/json": {"schema": schemas[row.body, "validation"]}}
         operation["requestBody"] = {"required": True, "content": content}
+    elif row.takes:
+        content = {row.takes: {"schema": {"type": "string"}}}
+        operation["requestBody"] = {"required": True, "content": content}
     if row.role is None:
         operation["security"] = []
     return operation

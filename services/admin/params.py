@@ -96,6 +96,18 @@ def integer(
     )
 
 
+def counted(name: str, description: str, *, highest: int) -> Param[int]:
+    """A whole number from 1 in the path."""
+    return Param(
+        name=name,
+        place="path",
+        description=description,
+        schema={"type": "integer", "minimum": 1, "maximum": highest},
+        parse=whole(1, highest),
+        required=True,
+    )
+
+
 def number(name: str, description: str, *, highest: float, default: float) -> Param[float]:
     """A number from 0 in the query."""
 

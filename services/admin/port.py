@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from events.chain import Entry
 from events.model import PromptSaved
@@ -46,6 +46,15 @@ class Core(Protocol):
     @property
     def read_only(self) -> str | None:
         """Why nothing can be written here until an upgrade; None when it can."""
+        ...
+
+    def saving(self) -> Sequence[Mapping[str, Any]]:
+        """How saving goes, for each log: ``{"log", "state", "reason", "since"}``; ``open`` is well."""
+        ...
+
+    @property
+    def known(self) -> History:
+        """The history as it is known here, unproved: for showing while the log is not to be had."""
         ...
 
     async def history(self) -> History:

@@ -6,6 +6,7 @@ from services.admin import bodies
 from services.admin.answers import answer
 from services.admin.context import CORE, REGISTRY, SETTINGS, WATCHERS
 from services.admin.endpoint import Answer, Endpoint
+from services.admin.port import Core
 from services.metrics import CONTENT_TYPE, exposition
 
 _TOO_EARLY = {"starting", "catching_up"}
@@ -33,8 +34,14 @@ def _checks(app: web.Application) -> list[bodies.Check]:
     return [
         bodies.Check(name="log", ok=followed, detail=core.state),
         bodies.Check(name="serving", ok=not stopping, detail="stopping" if stopping else "yes"),
-        bodies.Check(name="writing", ok=True, detail=core.read_only or "yes"),
+        bodies.Check(name="writing", ok=True, detail=core.read_only or _saving(core) or "yes"),
     ]
+
+
+def _saving(core: Core) -> str:
+    """Why nothing can be saved now: told, but no reason to be sent away."""
+    shut = [each for each in core.saving() if each["state"] != "open"]
+    return "; ".join(f"{each['log']}: {each['reason']}" for each in shut)
 
 
 async def metrics(request: web.Request) -> web.Response:

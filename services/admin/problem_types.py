@@ -74,8 +74,8 @@ PROBLEM_TYPES: Final[Mapping[str, ProblemType]] = {
     "unsupported-media-type": ProblemType(
         415,
         "Only JSON",
-        "The body's media type is not application/json in UTF-8.",
-        "Send 'Content-Type: application/json'.",
+        "The body's media type is not application/json in UTF-8, or the body is compressed.",
+        "Send 'Content-Type: application/json', and no 'Content-Encoding'.",
     ),
     "invalid": ProblemType(
         422,
@@ -127,7 +127,9 @@ PROBLEM_TYPES: Final[Mapping[str, ProblemType]] = {
         "The log is not the one that was known",
         "It is missing, ends too early, or holds another event where one was seen. Nothing was"
         " changed; the replicas go on with their last good state.",
-        "Somebody has to look: run 'promptcast verify', and bring the log back from a backup.",
+        "'detail' says what. Somebody has to look: 'promptcast fork show' tells who holds what, and"
+        " 'promptcast fork keep-log' or 'keep-journal' decides; 'promptcast repair' mends a log that"
+        " somebody wrote into, and 'promptcast import' brings one back from an export.",
         retry_after=30,
     ),
     "outcome-unknown": ProblemType(

@@ -7,18 +7,11 @@ from services.admin import bodies, showing
 from services.admin.answers import answer
 from services.admin.context import CORE
 from services.admin.endpoint import READS_LOG, Answer, Endpoint
-from services.admin.params import Param, whole
+from services.admin.params import counted
 from services.admin.waiting import MOST_SECONDS, WAITING, seconds_to_wait
 
 HIGHEST = 2**53 - 1
-POSITION: Param[int] = Param(
-    name="position",
-    place="path",
-    description="The event's position.",
-    schema={"type": "integer", "minimum": 1, "maximum": HIGHEST},
-    parse=whole(1, HIGHEST),
-    required=True,
-)
+POSITION = counted("position", "The event's position.", highest=HIGHEST)
 
 
 async def show_propagation(request: web.Request) -> web.Response:

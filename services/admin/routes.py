@@ -21,6 +21,7 @@ from services.admin import (
 )
 from services.admin.access import access_events, api_keys, links, people, session_endpoints
 from services.admin.endpoint import Answer, Endpoint, Handler
+from services.admin.mending import endpoints as mending
 from services.admin.openapi import document
 from services.admin.trying import endpoint as trying
 
@@ -32,6 +33,7 @@ _ROUTES: tuple[Endpoint, ...] = (
     *versions.ENDPOINTS,
     *comparison.ENDPOINTS,
     *log_events.ENDPOINTS,
+    *mending.ENDPOINTS,
     *propagation.ENDPOINTS,
     *fleet.ENDPOINTS,
     *updates.ENDPOINTS,

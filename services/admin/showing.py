@@ -119,6 +119,7 @@ def change(done: Change, propagation: Propagation) -> bodies.ChangeBody:
         author=done.author,
         recorded_at=rfc3339(done.recorded_at),
         unchanged=done.unchanged,
+        durable=done.durable,
         propagation=spread(propagation),
     )
 

@@ -1,13 +1,13 @@
 """Telling: what happens in the core, as metrics, log lines and updates."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 import structlog
 
 from events.chain import Outcome, Recorded, Rejected
 from events.envelope import rfc3339
-from events.errors import LogError
+from events.errors import LogDiverged, LogError
 from events.log import Pulse
 from events.model import PromptArchived, PromptEvent, PromptRestored, PromptSaved
 from projections.fleet import Member
@@ -32,6 +32,8 @@ class Telling:
 
     metrics: AdminMetrics
     core: AdminCore | None = None
+    doubt: Callable[[str], None] = lambda _reason: None
+    """Told when the log is not the one that was followed."""
     _states: dict[str, str] = field(default_factory=dict)
     _silent: set[str] = field(default_factory=set)
 
@@ -90,6 +92,8 @@ class Telling:
     def lost(self, error: LogError) -> None:
         """See :class:`~projections.observer.Observer`."""
         _log.warning("log_lost", error=str(error), kind=type(error).__name__)
+        if isinstance(error, LogDiverged):
+            self.doubt(f"saving waits for the log: {error}")
 
     def changed(self, state: str, reason: str) -> None:
         """See :class:`~projections.observer.Observer`."""
@@ -109,6 +113,11 @@ class Telling:
         """See :class:`~services.admin.writer.WriteObserver`."""
         self.metrics.append.observe(seconds)
 
+    def not_durable(self, position: int) -> None:
+        """See :class:`~services.admin.writer.WriteObserver`."""
+        self.metrics.not_durable.inc()
+        _log.warning("append_not_durable", log="log", position=position)
+
     # the fleet watch's observer
 
     def converged(self, seconds: float) -> None:
@@ -118,7 +127,7 @@ class Telling:
     def report(self, report: Report, before: Member | None, member: Member | None) -> None:
         """A report was taken in."""
         if member is None:
-            self._gone(report.replica)
+            self._gone(report.replica, reaped=report.reaped)
             return
         self.metrics.replica_applied_position.labels(report.replica).set(member.position)
         known = before.report if before else None
@@ -157,8 +166,8 @@ class Telling:
         for name in silent[:SILENT_TOLD]:
             self._tell_member(members[name])
 
-    def _gone(self, replica: str) -> None:
-        _log.info("replica_left", replica=replica)
+    def _gone(self, replica: str, reaped: bool = False) -> None:
+        _log.info("replica_reaped" if reaped else "replica_left", replica=replica)
         self.metrics.forget_replica(replica)
         self._states.pop(replica, None)
         self._silent.discard(replica)

@@ -1,9 +1,9 @@
 """``GET /api/v1/updates``: what happens, as Server-Sent Events, for as long as the client stays.
 
 First ``state``: the whole fleet and all prompts; then ``saved``, ``restored``, ``archived``,
-``reported`` and ``replica``. A client that connects again begins with a new ``state``, so nothing is
-ever sent again: one that is too slow is cut off and starts anew. The stream ends, too, when whoever
-opened it would not be let in any more.
+``reported`` and ``replica``, and ``log`` when saving into a log stops or goes on. A client that connects
+again begins with a new ``state``, so nothing is ever sent again: one that is too slow is cut off and
+starts anew. The stream ends, too, when whoever opened it would not be let in any more.
 """
 
 import asyncio
@@ -14,11 +14,12 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
-from events.errors import LogError
+from events.errors import LogDiverged, LogError
 from services.admin import showing
 from services.admin.access.guard import GUARD
 from services.admin.context import CORE, WATCHERS, WHO
 from services.admin.endpoint import READS_LOG, Answer, Endpoint
+from services.admin.healing.gate import Shut
 from services.admin.port import Core, Subscription
 from services.admin.views import Update
 
@@ -102,13 +103,17 @@ async def _write(response: web.StreamResponse, data: bytes) -> None:
 
 
 async def _state(core: Core) -> bytes:
-    history = await core.history()
+    try:
+        history = await core.history()
+    except (LogDiverged, Shut):  # what is wrong must be seen, too, and by whom it is known
+        history = core.known
     prompts = [showing.prompt_summary(history.prompts[name]) for name in sorted(history.prompts)]
     head = core.head_position
     state = {
         "head": head,
         "state": core.state,
         "read_only": core.read_only,
+        "saving": list(core.saving()),
         "fleet": showing.fleet(core.fleet()).model_dump(mode="json"),
         "prompts": [prompt.model_dump(mode="json") for prompt in prompts],
     }
@@ -138,8 +143,8 @@ ENDPOINTS = (
         role="viewer",
         summary="What happens, as Server-Sent Events",
         description="First `state` with the whole fleet and all prompts, then `saved`, `restored`,"
-        " `archived`, `reported`, `replica` and `access` (people or keys have changed); a comment"
-        " when 15 seconds were quiet. `id` is a position of the log.",
+        " `archived`, `reported`, `replica`, `access` (people or keys have changed) and `log` (saving"
+        " stops or goes on); a comment when 15 seconds were quiet. `id` is a position of the log.",
         answers=(Answer(200, "The stream.", media_type="text/event-stream"),),
         problems=("invalid", "too-many-requests", *READS_LOG),
         seconds=None,

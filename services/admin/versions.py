@@ -10,21 +10,14 @@ from services.admin import bodies, showing
 from services.admin.answers import answer
 from services.admin.context import CORE
 from services.admin.endpoint import READS_LOG, Answer, Endpoint
-from services.admin.params import LIMIT, NAME, Param, integer, whole
+from services.admin.params import LIMIT, NAME, counted, integer
 from services.admin.prompts import find
 
 HIGHEST = 2**31 - 1
 CURSOR = integer(
     "cursor", "The `next` of the page before.", lowest=1, highest=HIGHEST, default=None
 )
-VERSION: Param[int] = Param(
-    name="version",
-    place="path",
-    description="The version's number.",
-    schema={"type": "integer", "minimum": 1, "maximum": HIGHEST},
-    parse=whole(1, HIGHEST),
-    required=True,
-)
+VERSION = counted("version", "The version's number.", highest=HIGHEST)
 
 
 def find_version(prompt: PromptHistory, version: int) -> VersionRecord:

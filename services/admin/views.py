@@ -8,7 +8,7 @@ from projections.fleet import Convergence, Spread
 from projections.history import Action
 from projections.reports import LiveVersion, Rejection
 
-Kind = Literal["saved", "restored", "archived", "reported", "replica", "access"]
+Kind = Literal["saved", "restored", "archived", "reported", "replica", "access", "log"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,9 @@ class Change:
 
     ``unchanged``: it was in force already, and nothing was appended; the rest then tells of what is
     in force. ``replayed``: an earlier request with the same key did it. ``recorded_at`` is µs since
-    the epoch; ``appended_at`` is monotonic seconds, None unless this request appended it.
+    the epoch; ``appended_at`` is monotonic seconds, None unless this request appended it. ``durable``
+    is false when it is in the log, but was not confirmed to be as safe as was asked for; of what an
+    earlier request appended it tells what is known now.
     """
 
     action: Action
@@ -33,6 +35,7 @@ class Change:
     unchanged: bool
     replayed: bool
     appended_at: float | None
+    durable: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,10 @@ class WriteObserver(Protocol):
         """An append took this long."""
         ...
 
+    def not_durable(self, position: int) -> None:
+        """What was appended there was not confirmed to be as durable as was asked for."""
+        ...
+
 
 @dataclass(slots=True)
 class Writer:
@@ -80,7 +84,8 @@ class Writer:
             return await self._append(decision, command, actor, seen)
         known = decision.history
         confirmed = await self.queue.is_head(seen)
-        return _change(known, known.last, unchanged=True) if confirmed else None
+        durable = self.queue.is_durable(known.last.position)
+        return _change(known, known.last, durable, unchanged=True) if confirmed else None
 
     async def _decide(self, command: Command) -> Decision:
         history = self.mirror.history
@@ -108,11 +113,12 @@ class Writer:
             return None
         self.observer.appended(done.seconds)
         known = self.mirror.history.prompts[event.prompt]
-        return _change(known, _at(known, done.entry.position), appended_at=done.ended)
+        return _change(known, _at(known, done.entry.position), done.durable, appended_at=done.ended)
 
     def _replayed(self, decision: Replayed, command: Command) -> Change:
         known = self.mirror.history.prompts[command.prompt]
-        return _change(known, _at(known, decision.position), replayed=True)
+        durable = self.queue.is_durable(decision.position)
+        return _change(known, _at(known, decision.position), durable, replayed=True)
 
 
 def _at(known: PromptHistory, position: int) -> Activated:
@@ -123,6 +129,7 @@ def _at(known: PromptHistory, position: int) -> Activated:
 def _change(
     known: PromptHistory,
     activation: Activated,
+    durable: bool,
     *,
     unchanged: bool = False,
     replayed: bool = False,
@@ -146,6 +153,7 @@ def _change(
         unchanged=unchanged,
         replayed=replayed,
         appended_at=appended_at,
+        durable=durable,
     )
 
 

@@ -105,7 +105,7 @@ class _Run:
             chat_socket=chat_socket,
             replica_ports={name: ports.own() for name in names},
             model_port=None if real else ports.own(),
-            new=self._socket is not None and self._data.is_new,
+            embedded=self._socket is not None,
         )
 
     def _log_name(self, server_name: str) -> str:

@@ -33,8 +33,8 @@ class Layout:
     replica_ports: Mapping[str, int]
     model_port: int | None
     """None: a real model, named by the environment."""
-    new: bool
-    """Nobody can remember a log: neither the server nor a service has run in this data directory."""
+    embedded: bool
+    """The server is our own: nobody else has ever written to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Services:
             "PROMPTCAST_ADMIN_KEY": key,
             "PROMPTCAST_PORT": str(port),
             "PROMPTCAST_STATE_DIR": self._state(ADMIN),
-            **({"PROMPTCAST_OPEN_AFTER": "0"} if self.layout.new else {}),
+            **self._open_after(),
             **self._demo_model(),  # it asks for drafts that somebody tries
         }
         return self._service(ADMIN, ("admin",), given, port, (), grace=_END)
@@ -125,6 +125,14 @@ class Services:
             "REDIS_URL": self.layout.redis_url,
             **given,
         }
+
+    def _open_after(self) -> dict[str, str]:
+        """Nobody needs to be listened for where nobody can know more of the log than the admin itself:
+        it is the only one on an embedded server, and answers a save once that is in its journal. Whom
+        its ``members.json`` names is waited for all the same."""
+        remembers = (Path(self._state(ADMIN)) / "journal").exists()
+        sure = self.layout.embedded and (self.data.is_new or remembers)
+        return {"PROMPTCAST_OPEN_AFTER": "0"} if sure else {}
 
     def _state(self, name: str) -> str:
         """Where a service keeps what it knows of the log: for each log a place of its own."""

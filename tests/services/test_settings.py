@@ -77,6 +77,11 @@ WRONG = [
     ("REDIS_URL", "redis://host:port"),
     ("REDIS_URL", "unix://"),
     ("REDIS_URL", "127.0.0.1:6379"),
+    ("REDIS_URL", "redis+sentinel://s1:26379,s2:26379"),
+    ("REDIS_URL", "redis+sentinel://s1,:26379/main"),
+    ("REDIS_URL", "redis+sentinel://s1:port/main"),
+    ("REDIS_URL", "redis+sentinel://s1/main/first"),
+    ("REDIS_URL", "redis+sentinel://s1/main?no_such_option=1"),
     ("OPENAI_BASE_URL", "api.example"),
     ("OPENAI_BASE_URL", "http://a b"),
     ("OPENAI_API_KEY", "sk-\x01"),
@@ -197,10 +202,18 @@ def test_no_secret_shows_in_repr_or_json_or_the_redis_location():
         "rediss://u:p@h.example:1/0",
         "unix:///run/redis.sock?db=1",
         "redis+sentinel://s1:26379,s2:26379/main",
+        "redis+sentinel://u:p@s1,[::1]:26380,s3/main/2?sentinel_password=p",
+        "rediss+sentinel://s1,s2/main?ssl_ca_certs=/etc/ca.pem",
     ],
 )
 def test_each_kind_of_redis_url_is_taken_as_it_is(url):
     assert load_settings({"REDIS_URL": url}).redis_url == url
+
+
+def test_no_secret_shows_in_the_location_of_sentinels():
+    url = f"redis+sentinel://me:{SECRET}@s1,[::1]:5/main/2?sentinel_password={SECRET}"
+    settings = load_settings({"REDIS_URL": url})
+    assert settings.redis_location == "redis+sentinel://s1:26379,[::1]:5/main/2"
 
 
 def test_the_prompts_that_a_replica_holds_are_matched_by_globs():

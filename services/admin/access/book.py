@@ -19,6 +19,7 @@ from events.limits import MAX_READ_BYTES
 from events.log import EventLog, Feed
 from events.model import Event
 from events.signing import KeyRing
+from events.streams.durability import Durability
 from events.streams.feeds import TailFeed
 from events.streams.keys import Keys
 from events.streams.link import Connect, Link
@@ -31,16 +32,21 @@ from projections.held import Held
 from projections.refusals import Refused
 from services.admin.access.observing import AccessObserver
 from services.admin.appending import AppendQueue
-from services.admin.opening import Memory, open_log, recall
+from services.admin.healing.gate import Gate, opened
+from services.admin.journal.journal import journal_of
+from services.admin.opening import open_log, recall
 from services.admin.tracked import Tracked
+from services.metrics import AdminMetrics
 from services.settings import Settings
 
 
 class Settled(NamedTuple):
-    """What came of a change: who may do what right behind it, and the position where that was."""
+    """What came of a change: who may do what right behind it, the position where that was, and whether
+    the server has confirmed it as durable."""
 
     access: Access
     position: int
+    durable: bool = True
 
 
 async def _nothing() -> None:
@@ -99,10 +105,9 @@ class Book:
         """Open the log if there is none, and follow it; raises ``LogError`` to be tried again."""
         follower, queue = self.tracked.follower, self.queue
         if not follower.position:
-            await recall(self.tracked, self.observer.memory)
+            await recall(self.tracked)
         try:
-            # no replica knows of this log: there is nobody to listen for
-            await open_log(self.tracked.log, self.tracked, queue.keys, queue.source, lambda: 0, 0.0)
+            await open_log(self.tracked.log, self.tracked, queue.keys, queue.source)
         except LogDiverged as error:  # the follower takes it from here
             structlog.get_logger().error("log_diverged", log="access", error=str(error))
             follower.distrust(error)
@@ -111,6 +116,8 @@ class Book:
     async def close(self) -> None:
         """Close what is open; behind the end of :meth:`run`."""
         await self.tracked.follower.feed.close()
+        if self.tracked.journal:
+            await self.tracked.journal.close()
         await self.close_log()
 
     async def confirm(self) -> int:
@@ -158,7 +165,10 @@ class Book:
         return done.position
 
     async def _change(self, decide: Callable[[Access], Event | None], actor: str) -> Settled:
-        return await self.queue.in_turn(lambda: self._attempt(decide, actor))
+        done = await self.queue.in_turn(lambda: self._attempt(decide, actor))
+        if not (await self.tracked.is_safe(done.position) and done.durable):
+            self.observer.not_durable(done.position)
+        return done
 
     async def _attempt(
         self, decide: Callable[[Access], Event | None], actor: str
@@ -178,31 +188,45 @@ class Book:
         if done is None:
             return None
         _, outcome = read(seen, done.entry, self.queue.keys)
-        return Settled(rules.apply(access, outcome), done.entry.position)
+        return Settled(rules.apply(access, outcome), done.entry.position, done.durable)
 
 
-def make_book(
-    log: EventLog, feed: Feed, ring: KeyRing, source: str, memory: Memory, pace: Pace
-) -> Book:
+def make_book(log: EventLog, feed: Feed, ring: KeyRing, source: str, pace: Pace) -> Book:
     """A book over a log; nothing is connected or started."""
     held = Held(Access(), Access(), rules.fold)
     applied = Applied(held, ring)
-    observer = AccessObserver(memory, lambda: applied.chain)
+    observer = AccessObserver()
     follower = Follower(log, feed, applied, observer, pace=pace, jitter=random.uniform)
     tracked = Tracked(log, follower, held)
     return Book(tracked, AppendQueue(tracked, ring, source), observer)
 
 
-def build_book(settings: Settings, connect: Connect, keys: Keys, ring: KeyRing) -> Book:
-    """The book of a namespace, on connections of its own; nothing is connected or started."""
-    log = RedisLog.over(connect, keys.access)
+def build_book(
+    settings: Settings,
+    connect: Connect,
+    keys: Keys,
+    ring: KeyRing,
+    metrics: AdminMetrics,
+    gate: Gate | None = None,
+) -> Book:
+    """The book of a namespace, on connections of its own; nothing is connected or started.
+
+    ``gate`` is kept by a healer; without one anybody may append at any time.
+    """
+    durability, gate = Durability.of(settings.durability), gate or opened("access")
+    log = RedisLog.over(connect, keys.access, durability, gate.met, gate.noted)
     book = make_book(
         log,
         TailFeed(Link(connect), keys.access),
         ring,
         f"/promptcast/{settings.namespace}/access",
-        Memory(settings.state_dir / "access.json" if settings.state_dir else None),
         Pace(stale_after=settings.stale_after, rebuild_after=None),
     )
     book.close_log = log.close
+    book.observer.count_not_durable = metrics.not_durable.inc
+    book.tracked.gate = gate
+    book.observer.doubt = gate.doubt
+    book.tracked.journal = journal_of(
+        settings.state_dir, "access", log, book.tracked.follower, metrics
+    )
     return book

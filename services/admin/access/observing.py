@@ -1,40 +1,41 @@
-"""Telling of the access log: log lines, what this machine remembers, and who listens for changes."""
+"""Telling of the access log: log lines, and who listens for changes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
-from events.chain import Chain, Outcome, Recorded, Rejected
+from events.chain import Outcome, Recorded, Rejected
 from events.envelope import TYPES, subject
-from events.errors import LogError
+from events.errors import LogDiverged, LogError
 from events.log import Pulse
-from services.admin.opening import Memory
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class AccessObserver:
-    """See :class:`~projections.observer.Observer`; ``chain`` tells how far the log was read."""
+    """See :class:`~projections.observer.Observer`."""
 
-    memory: Memory
-    chain: Callable[[], Chain]
     listeners: list[Callable[[], None]] = field(default_factory=list)
+    doubt: Callable[[str], None] = lambda _reason: None
+    """Told when the log is not the one that was followed."""
+    count_not_durable: Callable[[], None] = lambda: None
 
     def applied(self, outcomes: Sequence[Outcome], lag_us: int | None) -> None:
-        """Remembered at once: who was let in or shut out must not be forgotten by a sudden end."""
+        """See :class:`~projections.observer.Observer`."""
         for outcome in outcomes:
             if isinstance(outcome, Rejected):
                 self._rejected(outcome)
             elif lag_us is not None:
                 self._changed(outcome)
-        try:
-            self.memory.keep(self.chain())
-        except OSError as error:  # the change stands, whatever is wrong with this disk
-            _log.error("access_log_not_remembered", error=str(error))
         for listener in self.listeners:
             listener()
+
+    def not_durable(self, position: int) -> None:
+        """A change was not confirmed to be as durable as was asked for."""
+        self.count_not_durable()
+        _log.warning("append_not_durable", log="access", position=position)
 
     def _rejected(self, outcome: Rejected) -> None:
         _log.error(
@@ -61,6 +62,8 @@ class AccessObserver:
     def lost(self, error: LogError) -> None:
         """See :class:`~projections.observer.Observer`."""
         _log.warning("log_lost", log="access", error=str(error), kind=type(error).__name__)
+        if isinstance(error, LogDiverged):
+            self.doubt(f"saving waits for the log: {error}")
 
     def changed(self, state: str, reason: str) -> None:
         """See :class:`~projections.observer.Observer`."""

@@ -14,6 +14,8 @@ from services.admin.access.credentials import Credentials
 from services.admin.access.secrets import Secrets
 from services.admin.access.sessions import Links, Sessions
 from services.admin.access.throttle import Throttle
+from services.admin.healing.gate import Gate
+from services.metrics import AdminMetrics
 from services.settings import Settings
 
 
@@ -51,6 +53,8 @@ def build_access(
     keys: Keys,
     ring: KeyRing,
     now: Callable[[], float],
+    metrics: AdminMetrics,
+    gate: Gate,
 ) -> AccessParts:
     """The parts over one server; nothing is connected or started. ``now`` is monotonic seconds.
 
@@ -58,7 +62,7 @@ def build_access(
     """
     link = Link(connect)
     return AccessParts(
-        book=build_book(settings, connect, keys, ring),
+        book=build_book(settings, connect, keys, ring, metrics, gate),
         secrets=Secrets(),
         credentials=Credentials(link, keys),
         sessions=Sessions(link, keys),

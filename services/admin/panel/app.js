@@ -88,10 +88,23 @@ function pulse() {
   health.className = `health ${kind}`;
   replace(health, h("i", { class: "lamp" }),
     !live.connected ? "reconnecting…" : members.length ? `${current}/${plural(members.length, "replica")}` : "no replicas");
-  banner.hidden = !(session.who && (live.readOnly || live.state === "diverged"));
-  replace(banner, live.readOnly
-    ? `Nothing can be saved until this service is upgraded (${live.readOnly}).`
-    : "The log is not the one that it was: saving is stopped, chat goes on. Tell whoever operates this.");
+  const words = session.who && trouble();
+  banner.hidden = !words;
+  replace(banner, words || "");
+}
+
+const LOGS = { log: "the prompts' log", access: "the log of people and keys" };
+
+/** Why nothing can be saved now; null when it can. */
+function trouble() {
+  if (live.readOnly) return `Nothing can be saved until this service is upgraded (${live.readOnly}).`;
+  const shut = [...live.saving.values()].filter(({ state }) => state !== "open");
+  const worst = shut.find(({ state }) => state === "diverged") ?? shut[0];
+  if (!worst) return null;
+  const log = LOGS[worst.log] ?? worst.log;
+  if (worst.state === "diverged") return `Saving is stopped, chat goes on: ${log} is in doubt (${worst.reason}). Whoever operates this has to act: 'promptcast fork show' tells more.`;
+  if (worst.state === "healing") return `Saving waits, chat goes on: ${log} is being made whole (${worst.reason}).`;
+  return `Nothing can be saved right now, chat goes on: ${log} is being looked at (${worst.reason}).`;
 }
 
 async function leave(everywhere) {

@@ -14,8 +14,15 @@ export function actor(name) {
 const promptLink = (name) => h("a", { class: "mono", href: promptHash(name, "history") }, name);
 const role = (name) => h("span", { class: "badge" }, name);
 
+const through = (data) => (data.through > data.after + 1 ? `#${number(data.after + 1)} – #${number(data.through)}` : `#${number(data.through)}`);
+const CAUSES = { went_back: "the log had gone back", missing: "the log was missing", stray: "somebody had written into the log", holes: "the log had holes", file: "from a file" };
+const KEPT = { log: "what is in the log", journal: "what was in the journal", file: "what was in a file" };
+
 const SENTENCES = {
   "promptcast.LogOpened.v1": () => ["opened the log"],
+  "promptcast.LogHealed.v1": (data) => ["put the events ", h("b", {}, through(data)), " back: ", String(CAUSES[data.cause] ?? data.cause)],
+  "promptcast.ForkSettled.v1": (data) => ["decided which history goes on behind ", h("b", {}, `#${number(data.after)}`), ": ", h("b", {}, String(KEPT[data.kept] ?? data.kept))],
+  "promptcast.PositionPassed.v1": (data) => ["passed a position that an event had which was given up", data.reason ? `: ${data.reason}` : ""],
   "promptcast.PromptSaved.v1": (data) => [data.version === 1 ? "created " : "saved ", h("b", {}, `v${data.version}`), " of ", promptLink(data.prompt)],
   "promptcast.PromptRestored.v1": (data) => ["restored ", h("b", {}, `v${data.version}`), " of ", promptLink(data.prompt)],
   "promptcast.PromptArchived.v1": (data) => ["archived ", promptLink(data.prompt)],
@@ -28,7 +35,7 @@ const SENTENCES = {
   "promptcast.KeyRevoked.v1": (data) => ["revoked the API key ", h("code", {}, data.key)],
 };
 
-const SIGNS = { Saved: ["✎", "accent"], Restored: ["↺", "warn"], Archived: ["⌫", "bad"], Added: ["+", "good"], Removed: ["−", "bad"], Revoked: ["−", "bad"] };
+const SIGNS = { Healed: ["✚", "warn"], Settled: ["⑂", "bad"], Saved: ["✎", "accent"], Restored: ["↺", "warn"], Archived: ["⌫", "bad"], Added: ["+", "good"], Removed: ["−", "bad"], Revoked: ["−", "bad"] };
 
 /** A sign for the kind of entry, and its colour. */
 export function sign(item) {

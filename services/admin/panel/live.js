@@ -4,13 +4,15 @@ const LAGS_KEPT = 60;
 const PAUSES_MS = [250, 500, 1000, 2000, 4000];
 const SILENCE_MS = 25000; // the service says something every fifteen seconds
 const LATE_SECONDS = 2.5;
-const KINDS = ["state", "saved", "restored", "archived", "reported", "replica", "access"];
+const KINDS = ["state", "saved", "restored", "archived", "reported", "replica", "access", "log"];
 
 class Live extends EventTarget {
   connected = false;
   head = 0;
   state = "starting";
   readOnly = null;
+  /** How saving goes, by log: `{log, state, reason, since}`; `open` is well. */
+  saving = new Map();
   /** Members by id, as `GET /fleet` lists them. */
   fleet = new Map();
   /** Prompts by name, as `GET /prompts` lists them. */
@@ -74,6 +76,7 @@ class Live extends EventTarget {
     if (kind === "state") this.#begin(data);
     else if (kind === "reported") this.#reported(data);
     else if (kind === "replica") this.#replica(data);
+    else if (kind === "log") this.saving.set(data.log, data);
     else if (kind !== "access") this.#prompt(kind, data);
     this.#tell(kind, data);
     this.#tell("change");
@@ -83,6 +86,7 @@ class Live extends EventTarget {
     this.head = data.head;
     this.state = data.state;
     this.readOnly = data.read_only;
+    this.saving = new Map((data.saving ?? []).map((each) => [each.log, each]));
     this.fleet = new Map(data.fleet.items.map((member) => [member.id, member]));
     this.prompts = new Map(data.prompts.map((prompt) => [prompt.name, prompt]));
     this.lags = new Map(data.fleet.items.map(({ id, recent_lags }) =>

@@ -104,6 +104,7 @@ customElements.define("pc-prompt", class extends HTMLElement {
     } catch (problem) {
       if (signal.aborted) return;
       replace(this, h("div", { class: "callout bad" }, h("p", {}, problem.message), h("button", { "on:click": () => this.#load(signal) }, "Try again")));
+      live.addEventListener("log", () => this.#base || this.#load(signal), { signal, once: true }); // the log may be whole again
     }
   }
 

@@ -115,6 +115,7 @@ customElements.define("pc-propagation", class extends HTMLElement {
     this.#say(asking ? "Saving…" : sentence(target, spread));
     this.#light(spread, fresh);
     const notes = asking ? [] : remarks(spread, (Date.now() - this.#seen.at) / 1000);
+    if (target.own?.durable === false) notes.unshift("It is saved, but was not confirmed in time in every place where it should be kept: if the log's server were lost now, so might be this change.");
     if (!live.connected && spread.length) notes.push("The connection is being made again: this is what was heard last.");
     replace(this.#notes, notes.map((text) => h("li", {}, text)));
   }

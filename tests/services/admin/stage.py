@@ -30,6 +30,8 @@ from services.admin.core import AdminCore
 from services.admin.fleet_watch import FleetWatch
 from services.admin.hub import Hub
 from services.admin.main import build
+from services.admin.mending.desk import DESK, Desk
+from services.admin.mending.mended import Mended
 from services.admin.mirror import Mirror
 from services.admin.telling import Telling
 from services.admin.writer import Writer
@@ -184,7 +186,7 @@ async def in_memory() -> AsyncIterator[Stage]:
     settings = load_settings({"PROMPTCAST_ADMIN_KEY": KEY}, service="admin")
     access = access_in_memory()
     async with (
-        _served(core, access, telling.metrics, settings, registry) as client,
+        _served(core, access, telling.metrics, settings, registry, IdleDesk()) as client,
         _running(follower.run, watch.follow_reports, access.book.run),
     ):
         await until(lambda: core.state == access.book.state == "current")
@@ -192,13 +194,18 @@ async def in_memory() -> AsyncIterator[Stage]:
 
 
 @asynccontextmanager
-async def on_server(url: str, namespace: str, opened: bool = False) -> AsyncIterator[Stage]:
+async def on_server(
+    url: str, namespace: str, opened: bool = False, **settings_in_environment: str
+) -> AsyncIterator[Stage]:
     """The core as the admin service builds it, on a real server; ``opened``: beside another one."""
     registry, keys, link = CollectorRegistry(), Keys(namespace), Link(connector(url))
     environment = {
         "PROMPTCAST_ADMIN_KEY": KEY,
         "REDIS_URL": url,
         "PROMPTCAST_NAMESPACE": namespace,
+        "PROMPTCAST_OPEN_AFTER": "0",
+        "PROMPTCAST_REJOIN_AFTER": "0.5",
+        **settings_in_environment,
     }
     settings = load_settings(environment, service="admin")
     parts = build(settings, registry)
@@ -221,9 +228,14 @@ async def on_server(url: str, namespace: str, opened: bool = False) -> AsyncIter
     if not opened:
         await put(Scribe().opened())
     access = parts.access
-    async with _served(core, access, parts.metrics, settings, registry) as client:
-        async with _running(parts.join, core.watch.follow_reports, access.book.run):
+    desk = Desk(parts.healing)
+    async with _served(core, access, parts.metrics, settings, registry, desk) as client:
+        works = [parts.join, core.watch.follow_reports, access.book.run]
+        works += [journal.keep_up for journal in parts.journals()]
+        works += parts.healing.works()
+        async with _running(*works):
             await until(lambda: core.state == access.book.state == "current")
+            await until(lambda: all(each.healer.gate.is_open for each in parts.healing.of.values()))
             yield Stage(core, client, publish, put, registry, access)
         await parts.leave()
     await link.close()
@@ -231,11 +243,34 @@ async def on_server(url: str, namespace: str, opened: bool = False) -> AsyncIter
 
 @asynccontextmanager
 async def _served(
-    core: Any, access: Any, metrics: Any, settings: Any, registry: Any
+    core: Any, access: Any, metrics: Any, settings: Any, registry: Any, desk: Any
 ) -> AsyncIterator[Any]:
     app = build_app(core, access, settings, metrics, registry)
+    app[DESK] = desk
     async with TestClient(OurServer(app)) as client:
         yield client
+
+
+class IdleDesk:
+    """Of logs in memory, which nothing ever happens to."""
+
+    async def forks(self) -> dict[str, Any]:
+        log: dict[str, Any] = {
+            "state": "open",
+            "reason": "",
+            "since": "1970-01-01T00:00:00.000000Z",
+            "beyond": [],
+        }
+        log |= {"head": None, "journal": None, "common": None}
+        return {"log": {**log, "log": "log"}, "access": {**log, "log": "access"}, "files": []}
+
+    def file(self, _name: str) -> None:
+        return None
+
+    async def nothing(self, *_asked: Any) -> Mended:
+        return Mended(0, 0, "0" * 64, changed=False)
+
+    settle = repair = import_file = nothing
 
 
 class OurServer(TestServer):

@@ -25,6 +25,7 @@ async def test_a_save_says_what_it_made_and_where_it_is(stage):
         "author": "admin",
         "recorded_at": body["recorded_at"],
         "unchanged": False,
+        "durable": True,
         "propagation": {
             "state": "no_replicas",
             "elapsed_ms": body["propagation"]["elapsed_ms"],
@@ -305,6 +306,7 @@ async def test_each_change_leaves_one_line_in_the_log_without_the_text(stage):
         "version": 1,
         "position": 2,
         "outcome": "saved",
+        "durable": True,
         "seconds": told[0]["seconds"],
         "actor": "admin",
     }

@@ -1,11 +1,11 @@
 """Snapshots of the history: a shortcut that can be spoiled by anybody, and harms nobody."""
 
-import json
 import zlib
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from events.chain import Chain, Head
 from events.errors import LogDiverged, LogMissing
@@ -19,9 +19,11 @@ from projections.follower import Follower
 from projections.held import Held
 from projections.history import History, fold
 from projections.snapshot import Snapshot, dump_history, dump_live, pack
+from services.admin.journal.journal import Journal, journal_of
 from services.admin.keeping import Keeper
 from services.admin.mirror import Mirror
-from services.admin.opening import Memory, open_log
+from services.admin.opening import open_log
+from services.metrics import AdminMetrics
 from tests.projections.rig import Notes
 
 KEYS = KeyRing({"k1": b"x" * 32})
@@ -32,22 +34,30 @@ async def made(server, keys, tmp_path):
     """Keepers over the same log, as instances that come one after the other."""
     connect = connector(server.url)
     links: list[Link] = []
+    journals: list[Journal | None] = []
 
-    def make(ring: KeyRing = KEYS, path: Path | None = tmp_path / "log.json") -> Keeper:
+    def make(ring: KeyRing = KEYS, state: Path | None = tmp_path) -> Keeper:
         log = RedisLog.over(connect, keys)
         held = Held(History(), History(), fold)
         feed = TailFeed(Link(connect), keys)
         follower = Follower(log, feed, Applied(held, ring), Notes())
-        keeper = Keeper(
-            Shelf(Link(connect), keys), log, Mirror(log, follower, held), ring, Memory(path)
-        )
+        mirror = Mirror(log, follower, held)
+        mirror.journal = journal_of(state, "log", log, follower, AdminMetrics(CollectorRegistry()))
+        journals.append(mirror.journal)
+        keeper = Keeper(Shelf(Link(connect), keys), log, mirror, ring)
         links.extend((log.reader, log.writer, feed.link, keeper.shelf.link))
         return keeper
 
     first = make()
-    await open_log(first.log, first.mirror, KEYS, "/test", lambda: 0, 0.0)
-    first.memory.keep(first.mirror.follower.applied.chain)
+    await open_log(first.log, first.mirror, KEYS, "/test")
+    kept = first.mirror.journal
+    assert kept is not None
+    await kept.open()
+    await kept.close()  # which writes what was taken
     yield first, make
+    for journal in journals[1:]:
+        if journal:
+            await journal.close()
     for link in links:
         await link.close()
 
@@ -111,14 +121,15 @@ async def test_a_log_that_was_replaced_is_not_believed_by_a_machine_that_remembe
     first, make = made
     server.call("DEL", keys.log)
     forger = make(KeyRing(), None)
-    await open_log(first.log, forger.mirror, KeyRing(), "/forged", lambda: 0, 0.0)
+    await open_log(first.log, forger.mirror, KeyRing(), "/forged")
     keeper = make()
     assert await _recalled(keeper) == 0
     with pytest.raises(LogDiverged):
         await keeper.mirror.confirm()
     with pytest.raises(LogDiverged):
-        await open_log(keeper.log, keeper.mirror, KEYS, "/test", lambda: 0, 0.0)
-    assert json.loads(keeper.memory.path.read_text())["signed"] is True
+        await open_log(keeper.log, keeper.mirror, KEYS, "/test")
+    assert keeper.mirror.follower.remembered == first.mirror.follower.applied.chain
+    assert keeper.mirror.follower.remembered.signed
 
 
 async def test_a_log_that_was_missing_is_read_from_its_beginning_once_it_is_back(
@@ -131,7 +142,7 @@ async def test_a_log_that_was_missing_is_read_from_its_beginning_once_it_is_back
     keeper = make()
     await keeper.recall()
     with pytest.raises(LogMissing):
-        await open_log(keeper.log, keeper.mirror, KEYS, "/test", lambda: 0, 0.0)
+        await open_log(keeper.log, keeper.mirror, KEYS, "/test")
     server.call("RESTORE", keys.log, 0, copy)
     await keeper.mirror.confirmed()
     assert keeper.mirror.follower.applied.chain == first.mirror.follower.applied.chain

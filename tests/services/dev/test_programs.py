@@ -19,7 +19,7 @@ def programs(tmp_path):
     def made(model_port, **environ):
         layout = Layout(
             redis_url="unix:/tmp/s", log="one", admin_port=1, chat_port=2, chat_socket=None,
-            replica_ports={"chat-1": 3}, model_port=model_port, new=False,
+            replica_ports={"chat-1": 3}, model_port=model_port, embedded=False,
         )  # fmt: skip
         return Services(layout, DataDir(tmp_path, 0), {**SECRETS, **environ})
 

@@ -15,7 +15,6 @@ from services.admin.access.parts import AccessParts
 from services.admin.access.secrets import Secrets
 from services.admin.access.sessions import Session
 from services.admin.access.throttle import Throttle
-from services.admin.opening import Memory
 
 CHEAP = Parameters(
     type=Type.ID, version=19, salt_len=16, hash_len=32,
@@ -32,7 +31,6 @@ def access_in_memory() -> AccessParts:
         MemoryFeed(log, 1.0),
         KeyRing(),
         "/promptcast/test/access",
-        Memory(None),
         Pace(rebuild_after=None),
     )
     credentials = MemoryCredentials()

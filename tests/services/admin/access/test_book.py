@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from events.access import PersonAdded
@@ -20,7 +21,8 @@ from events.streams.link import connector
 from projections.follower import Pace
 from projections.refusals import Exists, LastAdmin, NotFound
 from services.admin.access.book import Book, build_book, make_book
-from services.admin.opening import Memory
+from services.admin.journal.journal import journal_of
+from services.metrics import AdminMetrics
 from services.settings import load_settings
 from tests.events.subjects import InMemory, InRedis, Subject
 from tests.scribe import Scribe
@@ -44,13 +46,15 @@ class Desk:
     ) -> AsyncIterator[Book]:
         """A book that is followed."""
         book = self.new(ring, state)
-        following = asyncio.create_task(book.run())
+        works = [book.run, book.tracked.journal.keep_up] if book.tracked.journal else [book.run]
+        tasks = [asyncio.create_task(work()) for work in works]
         try:
             await until(lambda: book.state in ("current", "diverged"))
             yield book
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await book.close()
 
     @asynccontextmanager
@@ -78,8 +82,10 @@ async def desk(request: pytest.FixtureRequest, keys: Keys) -> AsyncIterator[Desk
 
 
 def in_memory(log: MemoryLog, ring: KeyRing, state: Path | None) -> Book:
-    memory = Memory(state / "access.json" if state else None)
-    return make_book(log, MemoryFeed(log), ring, "/test", memory, PACE)
+    book = make_book(log, MemoryFeed(log), ring, "/test", PACE)
+    follower, metrics = book.tracked.follower, AdminMetrics(CollectorRegistry())
+    book.tracked.journal = journal_of(state, "access", log, follower, metrics)
+    return book
 
 
 def on_server(url: str, keys: Keys, ring: KeyRing, state: Path | None) -> Book:
@@ -88,7 +94,8 @@ def on_server(url: str, keys: Keys, ring: KeyRing, state: Path | None) -> Book:
         "PROMPTCAST_NAMESPACE": keys.namespace,
         "PROMPTCAST_STATE_DIR": str(state or ""),
     }
-    return build_book(load_settings(environment, service="admin"), connector(url), keys, ring)
+    settings = load_settings(environment, service="admin")
+    return build_book(settings, connector(url), keys, ring, AdminMetrics(CollectorRegistry()))
 
 
 async def outcome(work: Awaitable[object]) -> object:
@@ -348,7 +355,8 @@ async def test_a_disk_that_fails_does_not_undo_a_change(desk, tmp_path):
         async with desk.open(state=in_the_way) as book:
             await book.add_person("ann", "admin", "admin")
             assert set(book.access.people) == {"ann"}
-    assert "access_log_not_remembered" in {line["event"] for line in lines}
+    told = {line["event"] for line in lines}
+    assert {"journal_not_written", "append_not_durable"} <= told
 
 
 async def test_a_log_that_was_not_reached_for_long_is_stale_even_while_a_call_hangs(desk):

@@ -44,13 +44,18 @@ WHOSE = {
         "DELETE /api/v1/people/{person}",
         "DELETE /api/v1/prompts/{name}",
         "GET /api/v1/access",
+        "GET /api/v1/forks",
+        "GET /api/v1/forks/{file}",
         "GET /api/v1/keys",
         "GET /api/v1/people",
+        "POST /api/v1/forks/settle",
         "POST /api/v1/keys",
         "POST /api/v1/links",
         "POST /api/v1/people",
         "POST /api/v1/people/{person}",
         "POST /api/v1/people/{person}/link",
+        "POST /api/v1/logs/import",
+        "POST /api/v1/logs/repair",
     },
 }
 ONLY_THE_OPERATOR = "POST /api/v1/links"
