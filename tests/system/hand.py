@@ -14,8 +14,8 @@ from events.envelope import Stamp, digest
 from events.log import Draft
 from events.model import Event, LogOpened, PromptConfig, PromptSaved
 from events.signing import KeyRing
+from events.streams.entries import entry_of
 from events.streams.keys import Keys
-from events.streams.log import entry_of
 from events.writing import appended, seal
 
 

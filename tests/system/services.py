@@ -66,12 +66,14 @@ class Services:
         with self.hand() as hand:
             hand.open()
 
-    def admin(self, redis_url: str | None = None, **env: str) -> Service:
+    def admin(
+        self, redis_url: str | None = None, ready: str | None = "/readyz", **env: str
+    ) -> Service:
         """An admin service; ``env`` are more settings, without their prefix; ``model`` is where drafts
         are asked."""
         model = {"OPENAI_BASE_URL": env.pop("model")} if "model" in env else {}
         given = {"PROMPTCAST_ADMIN_KEY": KEY, **model, **_prefixed(env)}
-        return self._start("admin", redis_url, given)
+        return self._start("admin", redis_url, given, ready)
 
     def chat(
         self, id: str, redis_url: str | None = None, ready: str | None = "/readyz", **env: str

@@ -11,6 +11,8 @@ from tests.system.hand import Hand
 from tests.system.patience import becomes
 from tests.system.services import Service, Services
 
+pytestmark = [pytest.mark.faults, pytest.mark.soak]
+
 PROMPT = "kept"
 
 

@@ -14,6 +14,8 @@ from tests.system.hand import Hand, saved
 from tests.system.patience import becomes
 from tests.system.services import Services
 
+pytestmark = [pytest.mark.faults, pytest.mark.soak]
+
 PROMPT = "wired"
 STALE_AFTER = "0.5"
 NOTICED_SECONDS = 5.0

@@ -17,7 +17,7 @@ from tests.system.edit_api import EditApi
 from tests.system.patience import becomes
 from tests.system.system import System
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.faults, pytest.mark.soak]
 KILLS, SAVES, ANSWERS = 2, 20, 20
 
 

@@ -4,12 +4,15 @@ import asyncio
 import signal
 
 import aiohttp
+import pytest
 
 from events.streams.link import Script
 from tests.faults_proxy import Fault, FaultsProxy, Pair, cut_after, eaten, held, on
 from tests.system.edit_api import EditApi
 from tests.system.patience import becomes
 from tests.system.services import KEY, Services
+
+pytestmark = [pytest.mark.faults, pytest.mark.soak]
 
 APPEND = Script.load("append").sha.encode()
 AT_ONCE = 50

@@ -15,7 +15,7 @@ from tests.system.patience import becomes
 from tests.system.poison import POISON, PROMPT, newer_type
 from tests.system.system import System
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.faults, pytest.mark.soak]
 
 
 @pytest.fixture(scope="module")

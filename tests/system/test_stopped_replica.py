@@ -13,6 +13,8 @@ from tests.system.process import Process, promptcast
 from tests.system.scenarios import stopped, stops_and_catches_up
 from tests.system.system import System
 
+pytestmark = [pytest.mark.faults, pytest.mark.soak]
+
 STOPPED_SECONDS = 3.0
 
 

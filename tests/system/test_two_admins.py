@@ -14,6 +14,8 @@ from tests.servers import Server
 from tests.system.edit_api import EditApi
 from tests.system.services import KEY, Service, Services
 
+pytestmark = [pytest.mark.faults, pytest.mark.soak]
+
 PULSE = Script.load("pulse").sha.encode()
 WRITERS, ROUNDS = 20, 5
 
