@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 PYTEST := $(BIN)/python -m pytest
-# Handed on to the command of `run`, `test`, `browser`, `soak` and `bench`: make run ARGS="--replicas 5"
+# Handed on to the command of `run`, `test`, `browser`, `soak`, `faults` and `bench`: make run ARGS="--replicas 5"
 ARGS ?=
 # As many as this project promises to test with; a test that measures does not run beside others.
 WORKERS ?= 2
@@ -15,7 +15,7 @@ LOCKER = $(VENV)/locker/bin/uv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test check browser screenshots soak bench bench-smoke integration-redis schemathesis lock clean
+.PHONY: help install run test check browser screenshots soak system-faults faults faults-quick bench bench-smoke integration-redis schemathesis lock clean
 
 help: ## this list
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -70,7 +70,16 @@ screenshots: $(VENV)/.dev ## a picture of each page of the panel into screenshot
 	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 soak: $(VENV)/.dev ## the tests with the big counts, one after the other
-	@$(PYTEST) -m soak --timeout 1800 $(ARGS)
+	@$(PYTEST) -m "soak and not faults and not schemathesis" --timeout 1800 $(ARGS)
+
+system-faults: $(VENV)/.dev ## the tests in which logs are lost, servers fail over and processes die
+	@$(PYTEST) -m faults -n $(WORKERS) --dist loadscope $(ARGS)
+
+faults: $(VENV)/.dev ## break servers, links and processes on purpose, and judge what happened; prints a table
+	@$(BIN)/python -m tests.faults $(ARGS)
+
+faults-quick: $(VENV)/.dev ## the part of it that takes less than four minutes
+	@$(BIN)/python -m tests.faults --quick $(ARGS)
 
 bench: $(VENV)/.dev ## measure ours beside its floor; prints a table and writes JSON
 	@$(BIN)/python -m tests.bench $(ARGS)
@@ -83,7 +92,7 @@ integration-redis: $(VENV)/.dev ## the tests with a real server once more, again
 	@PROMPTCAST_TEST_SERVER=redis-server $(PYTEST) -m "redis and not soak and not bench and not schemathesis" -n $(WORKERS) --dist loadscope $(ARGS)
 
 schemathesis: $(VENV)/.dev ## throw what the OpenAPI document allows, and what it does not, at the edit API
-	@FUZZ_WHOLE=1 $(PYTEST) -m schemathesis --timeout 300 -n $(WORKERS) $(ARGS)
+	@$(PYTEST) -m schemathesis --timeout 300 -n $(WORKERS) $(ARGS)
 
 # --- upkeep ------------------------------------------------------------------------------------------------------
 
