@@ -1,12 +1,14 @@
 """A log as this admin instance knows it: the state folded from it, and the proof that it is true now."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Generic
 
 from events.chain import Entry
-from events.errors import LogDiverged
-from events.log import EventLog
+from events.errors import LogDiverged, LogMissing, LogUnavailable
+from events.log import EventLog, Pulse
 from projections.follower import Follower
 from projections.held import Held, State
 from projections.tail import Tail
@@ -16,6 +18,8 @@ from services.admin.journal.journal import Journal
 SAFE_SECONDS = 2.0
 """How long an answer waits for the journal, before it says that the change is not safe there."""
 
+OPENED_SECONDS, OPENED_LOOK = 3.0, 0.05
+"""How long a log that was never there is waited for, right after a first start; and between looks."""
 READ_WAITS_SECONDS = 3.0
 """How long an answer waits for a log that is being made whole: most are, in less."""
 
@@ -52,11 +56,25 @@ class Tracked(Generic[State]):
 
         Raises a ``LogError`` when the log is not reached or is not the one that we know.
         """
-        pulse = await self.follower.look()
+        pulse = await self._looked()
         if pulse.head_position == self.follower.position and self.follower.applied.settled:
             return True
         await self.catch_up()
         return False
+
+    async def _looked(self) -> Pulse:
+        """A look at the log; one that nobody has ever seen is waited for a moment: it is being opened."""
+        deadline = monotonic() + OPENED_SECONDS
+        while True:
+            try:
+                return await self.follower.look()
+            except LogMissing:
+                follower = self.follower
+                if follower.position or follower.remembered or follower.state == "diverged":
+                    raise
+            if monotonic() > deadline:
+                raise LogUnavailable("the log is not opened yet; nothing was written")
+            await asyncio.sleep(OPENED_LOOK)
 
     async def confirm_to_write(self) -> bool:
         """Like :meth:`confirm`; a log that is not the one that we know shuts the gate (``Shut``)."""
