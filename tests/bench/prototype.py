@@ -48,8 +48,8 @@ class Handler:
         event = self._event(body["template"])
         own = hashlib.sha256(event).hexdigest()
         status, *_ = await ask(
-            self._connection, "EVALSHA", self._script.sha, 1, KEYS.log, self._position,
-            self._stored, 1 << 62, event, own, "", "",
+            self._connection, "EVALSHA", self._script.sha, 2, KEYS.log, KEYS.fence,
+            self._position, self._stored, 1 << 62, event, own, "", "",
         )  # fmt: skip
         assert status == b"appended", status
         self._position, self._stored = self._position + 1, own
