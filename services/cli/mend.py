@@ -41,7 +41,7 @@ def fork(action: Action = "show", log: Log = "log", json: AsJson = False) -> Non
         shown = with_client(_forks)
         return output.as_json(shown) if json else _show(shown)
     keep = action.removeprefix("keep-")
-    done = with_client(lambda client: _post(client, "/api/v1/forks/settle", log, {"keep": keep}))
+    done = with_client(lambda client: _post(client, "/api/v1/logs/settle", log, {"keep": keep}))
     return output.as_json(done) if json else _tell(done, f"the {keep} goes on")
 
 

@@ -24,7 +24,7 @@ async def _settled(stage: Stage, admin: str, keep: str, log: LogName) -> None:
         if await state_of(stage, admin, log) == "open":
             return True
         body = {"keep": keep, "log": log}
-        answer = await stage.rig.api(admin).call("POST", "/forks/settle", body=body)
+        answer = await stage.rig.api(admin).call("POST", "/logs/settle", body=body)
         said.append(f"{answer.status} {answer.body[:300]!r}")
         return False
 

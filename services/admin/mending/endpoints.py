@@ -121,7 +121,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="POST",
-        path="/api/v1/forks/settle",
+        path="/api/v1/logs/settle",
         handler=settle,
         name="settleFork",
         tag="Log",

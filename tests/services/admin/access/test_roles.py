@@ -48,7 +48,7 @@ WHOSE = {
         "GET /api/v1/forks/{file}",
         "GET /api/v1/keys",
         "GET /api/v1/people",
-        "POST /api/v1/forks/settle",
+        "POST /api/v1/logs/settle",
         "POST /api/v1/keys",
         "POST /api/v1/links",
         "POST /api/v1/people",
