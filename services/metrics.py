@@ -208,6 +208,9 @@ class AdminMetrics(Declared):
             "appends_not_durable",
             "Appends that were not confirmed to be as durable as was asked for",
         )
+        self.credentials_lost = self._gauge(
+            "credentials_lost", "People and API keys of the access log whose credentials are gone"
+        )
         self.replicas_reaped = self._counter(
             "replicas_reaped", "Replicas that died without a word and are no members any more"
         )

@@ -111,6 +111,7 @@ def _access(keys: Keys) -> Iterable[Command]:
         ("PEXPIRE", link, 1),
         ("DEL", link),
         ("HGET", credentials, "round"),
+        ("HMGET", credentials, "round"),
         ("HSET", credentials, "round", 1),
         ("HDEL", credentials, "round"),
         ("HINCRBY", credentials, "round", 1),

@@ -23,6 +23,7 @@ from projections.follower import Follower, Pace
 from projections.held import Held
 from projections.history import History, fold
 from services.admin.access.bootstrap import tell_if_locked_out
+from services.admin.access.lost_credentials import LostCredentials
 from services.admin.access.parts import AccessParts, build_access
 from services.admin.app import build_app, make_runner
 from services.admin.appending import AppendQueue
@@ -61,6 +62,7 @@ class Parts:
     checks: ServerChecks
     reaper: Reaper
     healing: Healing
+    lost: LostCredentials
 
     async def join(self) -> None:
         """Recall, open the log if need be, and follow it; raises ``LogError`` to be tried again."""
@@ -142,7 +144,9 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
         on_gauge(metrics.server_findings),
     )
     reaper = Reaper(watch, settings.reap_after, metrics.replicas_reaped.inc)
-    return Parts(core, access, keeper, metrics, source, connect, checks, reaper, healing)
+    shown = metrics.credentials_lost.set
+    lost = LostCredentials(access.book, access.credentials, shut["access"], shown)
+    return Parts(core, access, keeper, metrics, source, connect, checks, reaper, healing, lost)
 
 
 def run(settings: Settings) -> None:
@@ -172,6 +176,7 @@ async def serve(settings: Settings) -> int:
     owned.start("access", persist("access", lambda: checks.behind(parts.access.book.run)))
     if settings.admin_key is None:
         owned.start("way in", tell_if_locked_out(parts.access.book))
+    owned.start("credentials", persist("credentials", parts.lost.run))
     owned.start("reports", persist("reports", parts.core.watch.follow_reports, HEAR_SECONDS))
     owned.start("groups", persist("groups", parts.core.watch.look_around))
     owned.start("reaper", persist("reaper", parts.reaper.run))

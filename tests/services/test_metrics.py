@@ -30,7 +30,7 @@ replica_lag_events{replica} replica_applied_position{replica} log_head_position 
 admin_denials_total{reason} sign_ins_total{outcome} connections_refused_total{reason}
 log_writable{log} log_healed_total{log} log_healed_events_total{log} members_missed_total forks_kept
 journal_position{log} journal_seconds journal_errors_total{log} appends_not_durable_total
-replicas_reaped_total server_findings{check}
+replicas_reaped_total server_findings{check} credentials_lost
 build_info{version,python}
 """
 

@@ -7,6 +7,7 @@ the digest of the latest one-time link (:mod:`services.admin.access.sessions`), 
 Every method raises ``LogUnavailable`` when Redis does not answer in time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
@@ -67,6 +68,13 @@ class Credentials:
     async def erase_key(self, id: str) -> None:
         """Forget an API key's secret."""
         await self.link.call("HDEL", self.keys.credentials, f"key:{id}")
+
+    async def missing(self, names: Sequence[str]) -> list[str]:
+        """Those of ``person:<name>`` and ``key:<id>`` that have no credential."""
+        if not names:
+            return []
+        found = await self.link.call("HMGET", self.keys.credentials, *names)
+        return [name for name, kept in zip(names, found, strict=True) if kept is None]
 
     async def _find(self, field: str) -> str | None:
         found: bytes | None = await self.link.call("HGET", self.keys.credentials, field)

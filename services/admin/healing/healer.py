@@ -45,6 +45,8 @@ class Healer:
     """Held while it looks; an operator who decides takes it, too."""
     _looked_at: float = 0.0
     _search: Search | None = None
+    _begun: LogHealed | None = None
+    """What was being put back when the server's answer was lost: it may all be there."""
     _to_say: LogHealed | None = None
 
     def __post_init__(self) -> None:
@@ -71,7 +73,7 @@ class Healer:
         """Look once, and do what follows. Never raises because of the log."""
         doubted_at = self.gate.doubted_at
         if self._looked_at != doubted_at:  # whatever is under way must ask the gate again
-            self._looked_at, self._search = doubted_at, None
+            self._looked_at, self._search, self._begun = doubted_at, None, None
             await self.gathering.tracked.log.writer.close()  # type: ignore[attr-defined]  # a RedisLog
         try:
             facts = await self.gathering.facts()
@@ -158,6 +160,8 @@ class Healer:
     async def _carry_out(self, decision: Decision, facts: Facts) -> None:
         match decision:
             case Open(missed):
+                if self._begun and facts.head.position >= self._begun.through:
+                    self._healed(self._begun)
                 if self._to_say:
                     await self.putting_back.say(self._to_say)
                     self._to_say = None
@@ -176,16 +180,27 @@ class Healer:
     async def _heal(self, heal: Heal, facts: Facts) -> None:
         self.gate.heal(f"events behind position {heal.after} are being put back")
         self.loud.went_back(heal, facts.head.position)
-        await self.putting_back.run(heal.parts, facts.holders, facts.head)
-        self.loud.healed(heal)
         cause: Literal["went_back", "missing"] = "went_back" if facts.exists else "missing"
-        self._to_say = LogHealed(after=heal.after, through=heal.through, cause=cause)
+        begun = LogHealed(after=heal.after, through=heal.through, cause=cause)
+        if self._begun:  # some of it was put back before
+            begun = self._begun.model_copy(update={"through": heal.through})
+        self._begun = begun
         try:
-            await self.putting_back.say(self._to_say)
+            await self.putting_back.run(heal.parts, facts.holders, facts.head)
+        except Conflict:  # somebody else does it, and says so
+            self._begun = None
+            raise
+        self._healed(begun)
+        try:
+            await self.putting_back.say(begun)
         except LogUnavailable as error:  # it is healed; that is said before anybody else may append
             structlog.get_logger().warning("log_healed_unsaid", error=str(error))
             return
         self._to_say = None
+
+    def _healed(self, event: LogHealed) -> None:
+        self.loud.healed(event.after, event.through)
+        self._begun, self._to_say = None, event
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -5,8 +5,8 @@ has other events is in no log any more: it is kept as a file, and told; nothing 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -14,8 +14,8 @@ from events.chain import Entry
 from events.envelope import digest
 from events.errors import LogUnavailable
 from projections.witnesses import Witness
-from services.admin.healing.forks import ForkFiles
 from services.admin.healing.gathering import side
+from services.admin.healing.giving_up import GivingUp
 from services.admin.healing.healer import Healer
 
 LOOK_SECONDS = 1.0
@@ -26,7 +26,9 @@ class Latecomers:
     """Looks at those who say that the log is not theirs, while it is open."""
 
     healer: Healer
-    forks: ForkFiles
+    giving_up: GivingUp
+    _told: set[str] = field(default_factory=set)
+    """Whose events cannot be kept; that is told once."""
 
     async def run(self) -> None:
         """Until cancelled; raises a ``LogError`` to be tried again."""
@@ -58,14 +60,25 @@ class Latecomers:
         lost = [entry for entry in entries if not await self._is_there(entry)]
         if not lost:
             return  # it has not noticed yet
-        gathering.roll.overrule(gathering.name, name)
+        await self._give_up(name, lost)
+
+    async def _give_up(self, name: str, lost: Sequence[Entry]) -> None:
+        """Keep them, and only then hear no more of them; until that is possible it is tried again."""
+        gathering = self.healer.gathering
         _log = structlog.stdlib.get_logger(__name__)
-        first, last = lost[0].position, lost[-1].position
-        _log.error("member_forked", log=gathering.name, member=name, first=first, last=last)
+        shown = {"log": gathering.name, "member": name}
+        if name not in self._told:
+            first, last = lost[0].position, lost[-1].position
+            _log.error("member_forked", **shown, first=first, last=last)
         try:
-            await self.forks.keep(gathering.name, one(lost))
+            await self.giving_up.keep(lost, name)
         except LogUnavailable as error:
-            _log.error("fork_not_kept", log=gathering.name, member=name, error=str(error))
+            if name not in self._told:
+                _log.error("fork_not_kept", **shown, error=str(error))
+            self._told.add(name)
+            return
+        self._told.discard(name)
+        gathering.roll.overrule(gathering.name, name)
 
     async def _is_there(self, entry: Entry) -> bool:
         found = await self.healer.gathering.log.pulse(entry.position)
@@ -75,8 +88,3 @@ class Latecomers:
 def _is_late(witness: Witness) -> bool:
     furthest = max(witness.furthest.position, witness.last.position)
     return witness.diverged and witness.overruled < furthest
-
-
-async def one(entries: Sequence[Entry]) -> AsyncIterator[Sequence[Entry]]:
-    """All of them as one batch."""
-    yield entries

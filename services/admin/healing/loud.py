@@ -71,12 +71,11 @@ class Loud:
             "log_went_back", log=self.gate.log, head=head, lost=heal.through - head, held_by=sides
         )
 
-    def healed(self, heal: Heal) -> None:
-        """It is back."""
-        count = heal.through - heal.after
+    def healed(self, after: int, through: int) -> None:
+        """What stood behind ``after`` through ``through`` is back."""
         self.metrics.log_healed.labels(self.gate.log).inc()
-        self.metrics.log_healed_events.labels(self.gate.log).inc(count)
-        _log.warning("log_healed", log=self.gate.log, after=heal.after, through=heal.through)
+        self.metrics.log_healed_events.labels(self.gate.log).inc(through - after)
+        _log.warning("log_healed", log=self.gate.log, after=after, through=through)
 
     def missed(self, names: Sequence[str]) -> None:
         """Saving goes on without their word."""

@@ -14,6 +14,7 @@ from services.admin.healing.files import own_name
 from services.admin.healing.forks import ForkFiles
 from services.admin.healing.gate import Gate
 from services.admin.healing.gathering import Gathering
+from services.admin.healing.giving_up import GivingUp
 from services.admin.healing.healer import Healer
 from services.admin.healing.latecomers import Latecomers
 from services.admin.healing.loud import Loud
@@ -116,9 +117,10 @@ def build_healing(
         healer = Healer(
             gate, gathering, putting_back, loud, settings.rejoin_after, settings.open_after
         )
-        settling = Settling(healer, forks)
-        tracked[log].follower.giving_up = settling.give_up
-        of[log] = LogParts(healer, settling, Latecomers(healer, forks))
+        giving_up = GivingUp(gathering, forks)
+        settling = Settling(healer, forks, giving_up)
+        tracked[log].follower.giving_up = giving_up.give_up
+        of[log] = LogParts(healer, settling, Latecomers(healer, giving_up))
     knows = {log: parts.healer.gathering.furthest for log, parts in of.items()}
     voice = Voice(AdminVoice(Link(connect), keys), roll, knows)
     roll.ask_again = voice.at_once

@@ -13,11 +13,9 @@ from typing import Literal
 import structlog
 import uuid_utils
 
-from events.chain import GENESIS, Entry, Head, head_of
+from events.chain import GENESIS, Entry, head_of
 from events.envelope import Stamp
-from events.errors import Conflict, LogDiverged, LogUnavailable, StrayId
-from events.limits import MAX_READ_BYTES
-from events.log import READ_COUNT
+from events.errors import Conflict, LogUnavailable, StrayId
 from events.model import LogOpened
 from events.streams.log import RedisLog
 from events.streams.putting_back import PUT_COUNT
@@ -26,8 +24,9 @@ from projections.healing import Side
 from services.admin.healing.fork import Fork, fork_of, is_contradicted
 from services.admin.healing.forks import ForkFiles
 from services.admin.healing.gathering import JOURNAL, Facts
+from services.admin.healing.giving_up import GivingUp, behind
 from services.admin.healing.healer import Healer
-from services.admin.healing.latecomers import one
+from services.admin.healing.parting import common
 from services.admin.healing.putting_back import TRIES, copied
 from services.admin.journal.journal import Journal
 from services.admin.mending.closing import Closing
@@ -42,6 +41,7 @@ class Settling:
 
     healer: Healer
     forks: ForkFiles
+    giving_up: GivingUp
 
     @property
     def _log(self) -> RedisLog:
@@ -65,7 +65,7 @@ class Settling:
             structlog.get_logger().warning(
                 "fork_settled", log=self.healer.gathering.name, kept=keep, head=facts.head.position
             )
-            await self._keep_offers(facts)
+            await self.giving_up.keep_offers(facts)
             return await (self._keep_log(facts) if keep == "log" else self._keep_journal(facts))
 
     # --- the log goes on --------------------------------------------------------------------------
@@ -89,7 +89,7 @@ class Settling:
 
     async def _log_kept(self, facts: Facts, holder: str) -> Mended:
         fork = await self._fork(facts, facts.log)
-        file = await self._cut_journal(fork.common)
+        kept = await self.giving_up.keep_journal(fork.common)
         head, opening = facts.head, []
         if not head.position:
             opening = [self._opened()]
@@ -100,7 +100,8 @@ class Settling:
             if batch:
                 await self._log.put_back(batch, end, holder, last=False)
                 end, count = head_of(batch[-1]), count + len(batch)
-        return Mended(count, end.position, end.digest, changed=True, file=file)
+        await self.giving_up.cut(fork.common, kept)  # last: until now it speaks against the log
+        return Mended(count, end.position, end.digest, changed=True, file=kept and kept.file)
 
     def _opened(self) -> Entry:
         """The first event of a log that begins anew, by the operator's word."""
@@ -110,31 +111,6 @@ class Settling:
         event, keys = LogOpened(log_id=secrets.token_hex(16)), self.healer.gathering.keys
         return appended(seal(event, stamp, GENESIS, keys), GENESIS, now)
 
-    async def give_up(self) -> None:
-        """The follower is about to follow the log that was decided for: what is only here is kept.
-
-        Raises ``LogUnavailable`` when it cannot be.
-        """
-        if self.journal is not None:
-            await self._cut_journal(await self.common(self.journal))
-            return
-        lost = [e for e in self.healer.gathering.tracked.tail.entries if not await self._holds(e)]
-        if lost and self.forks.directory is not None:
-            await self.forks.keep(self.healer.gathering.name, one(lost))
-
-    async def _cut_journal(self, common: Head) -> str | None:
-        """Keep what the journal holds behind ``common`` as a file, and take it away from there."""
-        journal = self.journal
-        if journal is None or journal.chain.head.position <= common.position:
-            return None
-        side = _behind(journal, common.position, journal.chain.head.position)
-        file = await self.forks.keep(self.healer.gathering.name, side)
-        try:
-            await journal.cut(common.position)
-        except OSError as error:
-            raise LogUnavailable(f"the journal cannot be cut: {error}") from error
-        return file
-
     # --- the journal goes on ----------------------------------------------------------------------
 
     async def _keep_journal(self, facts: Facts) -> Mended:
@@ -143,31 +119,27 @@ class Settling:
         if journal is None or held is None:
             raise LogUnavailable("this instance has no journal: set PROMPTCAST_STATE_DIR")
         fork = await self._fork(facts, held)
-        common = fork.common.position
+        parted = fork.common.position
         rebuilding = self.healer.putting_back.rebuilding()
         await rebuilding.begin()
         try:  # other admins may have appended until just now: that is kept, too
             old = await self._log.raw_head()
-            file = await self.forks.keep(self.healer.gathering.name, self._of_log(common))
-            whole = bool(
-                await journal.behind(0, 1)
-            )  # it may not be filled up from the beginning yet
-            if not whole:
-                async for batch in copied(self._log, common):
+            file = await self.forks.keep(self.healer.gathering.name, self._of_log(parted))
+            is_whole = bool(await journal.behind(0, 1))  # else it is still being filled up
+            if not is_whole:
+                async for batch in copied(self._log, parted):
                     await rebuilding.add(batch)
-            async for batch in _behind(journal, 0 if whole else common, held.last):
+            async for batch in behind(journal, 0 if is_whole else parted, held.last):
                 await rebuilding.add(batch)
-            closing = self.closing()
-            for batch in _batches(
-                closing.settled(rebuilding.head, "journal", fork.after, fork.furthest)
-            ):
+            said = self.closing().settled(rebuilding.head, "journal", fork.after, fork.furthest)
+            for batch in _batches(said):
                 await rebuilding.add(batch)
             end = rebuilding.head
             if not await rebuilding.swap(old.id if old else None, old.stored if old else ""):
                 raise Conflict(end.position, end.stored)
         finally:
             await rebuilding.abandon()
-        return Mended(end.position - common, end.position, end.digest, changed=True, file=file)
+        return Mended(end.position - parted, end.position, end.digest, changed=True, file=file)
 
     async def _of_log(self, position: int) -> AsyncIterator[Sequence[Entry]]:
         """What the log holds behind ``position``, up to an id that is no position."""
@@ -184,42 +156,9 @@ class Settling:
     # --- what both need ---------------------------------------------------------------------------
 
     async def _fork(self, facts: Facts, kept: Side) -> Fork:
-        common = facts.head if self.journal is None else await self.common(self.journal)
-        return fork_of(facts, kept, common)
-
-    async def common(self, journal: Journal) -> Head:
-        """The last event that the log and the journal both hold, with all before it."""
-        pulse = await self._log.pulse()
-        low, high = 0, min(pulse.head_position, journal.chain.head.position)
-        while low < high:
-            middle = (low + high + 1) // 2
-            stored = (await self._log.pulse(middle)).stored_at
-            if stored is not None and await journal.holds(Head(middle, stored, "")):
-                low = middle
-            else:
-                high = middle - 1
-        entry = await self.healer.gathering.entry(low) if low else None
-        if low and entry is None:
-            raise LogDiverged("the log is being changed while it is looked at")
-        return head_of(entry)
-
-    async def _holds(self, entry: Entry) -> bool:
-        return (await self._log.pulse(entry.position)).stored_at == entry.hash
-
-    async def _keep_offers(self, facts: Facts) -> None:
-        """What replicas offer that would be in no log and no journal: it is their last copy."""
-        gathering = self.healer.gathering
-        names = {name for name, word in facts.words if facts.log.at(word.position) != word.hash}
-        for entries in (await gathering.offers(names)).values():
-            lost = [entry for entry in entries if not await self._is_kept(entry)]
-            if lost and self.forks.directory is not None:
-                await self.forks.keep(gathering.name, one(lost))
-
-    async def _is_kept(self, entry: Entry) -> bool:
-        if await self._holds(entry):
-            return True
-        journal, head = self.journal, Head(entry.position, entry.hash, "")
-        return journal is not None and await journal.holds(head)
+        journal = self.journal
+        parted = await common(self.healer.gathering, journal) if journal else facts.head
+        return fork_of(facts, kept, parted)
 
     def closing(self) -> Closing:
         """What seals the events behind a history that took another one's place."""
@@ -231,12 +170,3 @@ def _batches(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
     """In pieces that one call may put back: these entries are small."""
     while batch := list(islice(entries, PUT_COUNT)):
         yield batch
-
-
-async def _behind(journal: Journal, position: int, through: int) -> AsyncIterator[Sequence[Entry]]:
-    while position < through:
-        found = await journal.behind(position, READ_COUNT, MAX_READ_BYTES)
-        if not found or found[0].position != position + 1:
-            raise LogUnavailable(f"the journal cannot be read behind position {position}")
-        yield found
-        position = found[-1].position

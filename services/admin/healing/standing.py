@@ -8,6 +8,7 @@ from events.chain import Head
 from events.errors import Conflict, LogDiverged, LogUnavailable
 from services.admin.healing.forks import ForkFiles
 from services.admin.healing.gathering import Facts
+from services.admin.healing.parting import common
 from services.admin.healing.settling import Settling
 
 
@@ -29,7 +30,7 @@ async def _view(settling: Settling) -> dict[str, Any]:
         facts = await settling.healer.gathering.facts()
         shown["head"] = _shown(facts.head)
         if journal:
-            shown["common"] = (await settling.common(journal)).position
+            shown["common"] = (await common(settling.healer.gathering, journal)).position
         shown["beyond"] = _beyond(facts)
     except (LogDiverged, LogUnavailable, Conflict) as error:
         shown["reason"] = shown["reason"] or str(error)

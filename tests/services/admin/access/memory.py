@@ -78,6 +78,9 @@ class MemoryCredentials:
     async def erase_key(self, id):
         self.kept.pop(f"key:{id}", None)
 
+    async def missing(self, names):
+        return [name for name in names if name not in self.kept]
+
 
 @dataclass
 class MemorySessions:

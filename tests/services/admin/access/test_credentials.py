@@ -97,3 +97,11 @@ async def test_when_the_server_is_out_of_reach_every_call_says_so(link_to, keys,
     ):
         with pytest.raises(LogUnavailable):
             await call
+
+
+async def test_those_who_have_none_are_named(credentials):
+    await credentials.set_person("mia", ENCODED)
+    await credentials.set_key("0123456789ab", "d1" * 32)
+    asked = ["person:noa", "person:mia", "key:0123456789ab", "key:ba9876543210"]
+    assert await credentials.missing(asked) == ["person:noa", "key:ba9876543210"]
+    assert await credentials.missing([]) == []

@@ -8,11 +8,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from events.chain import Chain, Head
+from events.errors import Conflict
 from events.lines import to_line
 from events.model import LogHealed
+from events.streams.link import ReplyLost
 from events.streams.server_id import ServerId
 from projections.healing import Side
 from projections.reports import AdminReport, Report
+from projections.witnesses import Word
 from services.admin.healing import gathering as module
 from services.admin.healing.gate import Gate
 from services.admin.healing.gathering import JOURNAL, Facts, Gathering
@@ -33,11 +36,15 @@ async def nothing(*_: Any) -> Any:
 
 
 class Mouth:
-    """Puts nothing back; what happens while it says something is ``meanwhile``."""
+    """Puts back as ``put`` does; what happens while it says something is ``meanwhile``."""
 
     def __init__(self) -> None:
         self.said: list[LogHealed] = []
         self.meanwhile = lambda: None
+        self.put: Any = nothing
+
+    async def run(self, *args: Any) -> None:
+        await self.put(*args)
 
     async def say(self, event: LogHealed) -> None:
         await asyncio.sleep(0)
@@ -58,7 +65,8 @@ class Desk:
         tracked: Any = SimpleNamespace(log=log, journal=journal, follower=follower)
         reports: Any = SimpleNamespace(groups=nothing)
         gathering = Gathering("log", SimpleNamespace(), tracked, self.roll, reports)  # type: ignore[arg-type]
-        loud = Loud(self.gate, AdminMetrics(CollectorRegistry()), lambda: 0)
+        self.metrics = AdminMetrics(CollectorRegistry())
+        loud = Loud(self.gate, self.metrics, lambda: 0)
         mouth: Any = self.mouth
         self.healer = Healer(self.gate, gathering, mouth, loud, rejoin_after, 0.0)
         self.roll.hear(AdminReport("me", "run-1", 1))
@@ -136,3 +144,88 @@ async def test_of_many_who_have_seen_as_much_those_who_are_still_there_are_asked
         desk.roll.hear(Report(name, "i", 1, HEAD.position, HEAD.digest, "current", log_id="log-1"))
     found = await gathering.offers({"alive", *names})
     assert (list(found), asked[0], len(asked)) == (["alive"], "alive", 3)
+
+
+@pytest.fixture
+def log(monkeypatch):
+    """A log that has kept only its first two events; a journal holds them all. It may be lengthened."""
+    kept = SimpleNamespace(last=2)
+
+    async def facts(_self: Gathering) -> Facts:
+        entries = ENTRIES[: kept.last]
+        side = Side("log", 1, kept.last, {e.position: e.hash for e in entries})
+        journal = Side(JOURNAL, 1, LAST.position, {e.position: e.hash for e in ENTRIES})
+        head = Head(kept.last, entries[-1].hash, entries[-1].hash)
+        return Facts(head, True, side, [journal], [("chat-1", Word(LAST.position, LAST.hash))], {})
+
+    monkeypatch.setattr(Gathering, "facts", facts)
+    return kept
+
+
+def healed(desk: Desk) -> float:
+    """How often the metric says that the log was healed."""
+    return desk.metrics.log_healed.labels("log")._value.get()
+
+
+async def test_what_is_put_back_is_said(log):
+    desk = Desk()
+
+    async def lands(*_: Any) -> None:
+        log.last = LAST.position
+
+    desk.mouth.put = lands
+    await desk.look()
+    await desk.look()
+    assert desk.gate.is_open
+    assert desk.mouth.said == [LogHealed(after=2, through=LAST.position, cause="went_back")]
+    assert healed(desk) == 1
+
+
+@pytest.mark.parametrize("landed", [3, LAST.position])
+async def test_what_was_put_back_is_said_as_a_whole_though_the_servers_answer_was_lost(log, landed):
+    desk = Desk()
+
+    async def lands_unheard(*_: Any) -> None:
+        log.last, desk.mouth.put = landed, lands
+        raise ReplyLost("no answer")
+
+    async def lands(*_: Any) -> None:
+        log.last = LAST.position
+
+    desk.mouth.put = lands_unheard
+    for _ in range(3):
+        await desk.look()
+    assert desk.gate.is_open
+    assert desk.mouth.said == [LogHealed(after=2, through=LAST.position, cause="went_back")]
+    assert healed(desk) == 1
+
+
+async def test_what_somebody_else_has_put_back_meanwhile_is_theirs_to_say(log):
+    desk = Desk()
+
+    async def is_late(*_: Any) -> None:
+        log.last = LAST.position
+        raise Conflict(LAST.position, LAST.hash)
+
+    desk.mouth.put = is_late
+    await desk.look()
+    await desk.look()
+    assert desk.gate.is_open
+    assert (desk.mouth.said, healed(desk)) == ([], 0)
+
+
+async def test_a_log_that_another_server_turns_out_to_hold_was_not_healed(log):
+    desk = Desk()
+
+    async def unheard(*_: Any) -> None:
+        raise ReplyLost("no answer")
+
+    desk.mouth.put = unheard
+    desk.gate.noted(ServerId("run-1", "master"))
+    await desk.look()
+    log.last = LAST.position
+    desk.gate.noted(ServerId("run-2", "master"))
+    desk.roll.hear(AdminReport("me", "run-1", 2))
+    await desk.look()
+    assert desk.gate.is_open
+    assert (desk.mouth.said, healed(desk)) == ([], 0)
