@@ -19,6 +19,12 @@ class Finding:
     reason: str
     detail: str
 
+    @property
+    def is_remark(self) -> bool:
+        """Whether it may be so in a log that nobody touched: a server's clock may be set, and a server
+        that takes over has one of its own."""
+        return self.reason == "clock_went_back"
+
 
 @dataclass(slots=True)
 class Verifier:

@@ -21,6 +21,7 @@ from events.errors import (
 )
 from events.log import EventLog, Feed, Pulse
 from projections.applying import Applied, Read
+from projections.looks import Looks
 from projections.observer import Observer
 from projections.reading import ReadAhead
 from projections.settlements import Search
@@ -94,8 +95,11 @@ class Follower:
     remembered: Chain | None = None
     """The log that this machine knew, while nothing of it is held here: no other is followed."""
     _clock: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
-    _live_from: int | None = None
+    _looks: Looks = field(default_factory=Looks)
     _reached_at: float | None = None
+    _behind: tuple[float, int] | None = None
+    """A look found the log at this position, which was not applied; the look before it began then
+    (monotonic). Until it is applied, what is held may be as old as that."""
     _diverged_since: float | None = None
     _trouble: str | None = None
     _search: Search | None = None
@@ -113,9 +117,11 @@ class Follower:
         return silent if silent > self.pace.stale_after else None
 
     def outdated_seconds(self) -> float | None:
-        """For how long what is held may be old: the log was not reached, or is not the one that is
-        followed; None while that is no longer than the limit."""
-        since = [each for each in (self._reached_at, self._diverged_since) if each is not None]
+        """For how long what is held may be old: the log was not reached, or not read as far as it was
+        seen to go, or is not the one that is followed; None while that is no longer than the limit."""
+        behind = self._behind[0] if self._behind and self.position < self._behind[1] else None
+        known = (self._reached_at, self._diverged_since, behind)
+        since = [each for each in known if each is not None]
         old = self._clock() - min(since) if since else 0.0
         return old if old > self.pace.stale_after else None
 
@@ -159,9 +165,7 @@ class Follower:
 
     async def catch_up(self) -> None:
         """Check that the log is ours, and apply all that it holds. Raises any ``LogError``."""
-        pulse = await self.look()
-        if self._live_from is None:
-            self._live_from = pulse.now
+        await self.look()
         if self.position < self.head_position and self._diverged_since is None:
             self._set_state("catching_up", f"from {self.position} to {self.head_position}")
         async with ReadAhead(self.log) as ahead:
@@ -181,10 +185,9 @@ class Follower:
         if outcomes:
             new = [entry for entry in entries if entry.position > before]
             self.taken(new[: len(outcomes)])
-            now, at = self.log.clock.now(), entries[-1].at
-            followed = self._live_from is not None and at >= self._live_from
-            self.lag_us = max(0, now - at) if followed else None
-            self.last_reload_at = now if followed else self.last_reload_at
+            last, now, is_live = entries[-1], self.log.clock.now(), self._looks.is_live(entries[-1])
+            self.lag_us = self._looks.lag(last, now, self._clock()) if is_live else None
+            self.last_reload_at = now if is_live else self.last_reload_at
             self.head_position = max(self.head_position, self.position)
         return outcomes
 
@@ -237,10 +240,14 @@ class Follower:
     async def look(self) -> Pulse:
         """Look at the log; raises the ``LogDiverged`` that fits when it is not the one we know."""
         known = (self.remembered or self.applied.chain).head
+        began, before = self._clock(), self._reached_at
         pulse = await self.log.pulse(known.position)
-        self._reached_at = self._clock()
         if pulse.head_position < STRAY_FROM:
             self.head_position = max(pulse.head_position, self.position)
+        if self._behind is None or self.position >= self._behind[1]:
+            self._behind = began if before is None else before, self.head_position
+        self._reached_at = self._clock()
+        self._looks.note(self.head_position, began)
         self.observer.reached(pulse, self.position)
         _check(pulse, known)
         self.remembered = None
@@ -271,7 +278,8 @@ class Follower:
     async def rebuild(self) -> None:
         """Follow the log that is there from its beginning; raises what ``giving_up`` does."""
         await self.giving_up()
-        self.remembered = self._search = None
+        self.remembered = self._search = self._behind = None
+        self._looks.forget()
         self.applied.rebuild()
         self.rebuilt()
 

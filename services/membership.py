@@ -176,7 +176,9 @@ class Reports:
         """Whether ``replica`` has just been made no member, because nobody holds its claim and no
         other instance than ``instance`` (empty: any) has its group; ``last_word`` is then published."""
         keys = [self.keys.log, self.keys.replica(replica), self.keys.reports]
-        done = await self.looks.run(_REAP, keys, replica, instance, last_word, REPORTS_KEPT)
+        done = await self.looks.run(
+            _REAP, keys, replica, instance, last_word, REPORTS_KEPT, CLAIM_MILLISECONDS
+        )
         return bool(done == b"reaped")
 
     async def groups(self) -> list[Group]:

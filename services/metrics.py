@@ -90,6 +90,9 @@ class ReplicaMetrics(Declared):
             "quarantined_events",
             "Events that this replica does not try again: they broke its loader",
         )
+        self.state_errors = self._counter(
+            "state_errors", "Times that what outlives the process was not kept, or late", "what"
+        )
         self.connections_refused = self._counter(
             "connections_refused", "Connections that were closed unanswered", "reason"
         )

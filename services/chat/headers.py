@@ -19,6 +19,8 @@ EXPOSED: Final = f"{NAME}, {VERSION}, {REVISION}, {REPLICA}, {STALE}, Retry-Afte
 
 PROMPT_NAME: Final = web.RequestKey("prompt_name", str)
 LIVE: Final = web.RequestKey("live", LivePrompt)
+OUTDATED: Final = web.RequestKey("outdated", float)
+"""For how long the live version may have been old when the request took hold of it, if it may."""
 
 
 class Stamp:
@@ -37,7 +39,10 @@ class Stamp:
         headers = response.headers
         headers["Cache-Control"] = "no-store"
         headers[REPLICA] = self._replica.id
-        if (stale := self._replica.outdated_seconds()) is not None:
+        stale = self._replica.outdated_seconds()
+        if stale is None:
+            stale = request.get(OUTDATED)
+        if stale is not None:
             headers[STALE] = str(int(stale))
         if (live := request.get(LIVE)) is not None:
             headers[NAME] = live.name

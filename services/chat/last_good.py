@@ -40,16 +40,21 @@ class LastGood:
     globs: tuple[str, ...]
     loading: Loading
     _kept: Chain | None = None
+    _trouble: str = ""
 
-    async def keep(self, chain: Chain, live: Live) -> None:
-        """Keep ``live`` as it was at ``chain``, unless that is what is kept already."""
+    async def keep(self, chain: Chain, live: Live) -> bool:
+        """Keep ``live`` as it was at ``chain``, unless that is what is kept already; whether it is kept.
+        Trouble is told once."""
         if self.path is None or chain is self._kept or not chain.log_id:
-            return
+            return True
         try:
             await asyncio.to_thread(self._write, self.path, chain, live)
-            self._kept = chain
+            self._kept, self._trouble = chain, ""
         except OSError as error:
-            _log.error("last_good_not_kept", error=str(error))
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                _log.error("last_good_not_kept", error=self._trouble)
+        return not self._trouble
 
     def _write(self, path: Path, chain: Chain, live: Live) -> None:
         state = {"at": time.time(), "live": [_dumped(each) for each in live.prompts.values()]}

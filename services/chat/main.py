@@ -26,6 +26,7 @@ from projections.held import Held
 from projections.live import Live
 from projections.tail import Tail
 from services.chat.app import DRAIN, UPSTREAM, build_app, make_runner
+from services.chat.keeping import Keeping, keeping_of
 from services.chat.last_good import LastGood
 from services.chat.loading import Loading, tried_out
 from services.chat.marks import Marks
@@ -48,6 +49,8 @@ FORGET_EVERY = 60
 """Heartbeats between two clean-ups of label sets."""
 
 
+KEPT_SECONDS = 5.0
+"""How long a process that ends waits for its disk."""
 WARM_UP_SECONDS = 0.5
 """Between ready and importing the model's SDK, which takes a second of a core: those who start on the
 same machine go first. A question that comes earlier does not wait for it."""
@@ -63,22 +66,19 @@ class Parts:
     membership: Membership
     offering: Offering
     shelf: Shelf
-    last_good: LastGood
     loading: Loading
     start: Start
     log: RedisLog
     metrics: ReplicaMetrics
     app: web.Application
+    keeping: Keeping
     beats: int = 0
 
     async def beat(self) -> None:
         """One heartbeat: the claim, the report, and now and then a clean-up."""
         await self.membership.beat(self.member.heartbeat())
         await self.offering.renew(self.follower.state)
-        await self.start.tail_file.keep()
-        if self.follower.applied.settled:
-            await self.last_good.keep(self.follower.applied.chain, self.member.held.state)
-        await self.loading.quarantine.keep(self.follower.position)
+        self.keeping.again()
         self.beats += 1
         if self.beats % FORGET_EVERY == 0:
             live = self.member.prompts()
@@ -109,6 +109,7 @@ class Parts:
             await self.membership.leave(self.member.last_word())
         except LogError as error:
             structlog.get_logger().warning("left_silently", error=str(error))
+        await self.keeping.ended(KEPT_SECONDS)
         await self.follower.feed.close()
         await self.membership.link.close()
         await self.shelf.link.close()
@@ -146,6 +147,10 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
     shelf = Shelf(Link(connect), keys)
     tail_file = TailFile(_kept(settings, "tail.jsonl"), tail)
     last_good = LastGood(_kept(settings, "last-good"), ring, settings.prompts, loading)
+    failed = metrics.state_errors
+    keeping = keeping_of(
+        follower, held, last_good, tail_file, quarantine, lambda what: failed.labels(what).inc()
+    )
     parts = Parts(
         settings=settings,
         member=member,
@@ -153,12 +158,12 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
         membership=membership,
         offering=Offering(membership, tail),
         shelf=shelf,
-        last_good=last_good,
         loading=loading,
         start=Start(held, follower, last_good, shelf, loading, tail_file),
         log=log,
         metrics=metrics,
         app=build_app(member, settings, metrics, registry, Upstream(UpstreamOptions.of(settings))),
+        keeping=keeping,
     )
     return parts
 

@@ -137,12 +137,14 @@ class Quarantine:
                 raise ValueError("of another shape")
             self.suspected = first, last
 
-    async def keep(self, applied: int) -> None:
-        """Keep what is new. What was suspected and is applied by now is above suspicion."""
+    async def keep(self, applied: int) -> bool:
+        """Keep what is new; whether all is kept. What was suspected and is applied by now is above
+        suspicion."""
         if self.suspected and self.suspected[1] <= applied:
             self.suspected, self._changed = None, True
         if self._changed:
             await asyncio.to_thread(self.write)
+        return not self._trouble
 
     def write(self) -> None:
         """Write the file if there is something new. Blocks; an error is told, and tried again."""
@@ -150,7 +152,7 @@ class Quarantine:
             return
         self._changed = False
         state = {
-            "events": [list(each) for each in self.events.values()],
+            "events": [list(each) for each in tuple(self.events.values())],
             "suspected": self.suspected,
         }
         try:

@@ -24,17 +24,22 @@ class TailFile:
     path: Path | None
     tail: Tail
     _kept: tuple[Entry, ...] = ()
+    _trouble: str = ""
 
-    async def keep(self) -> None:
-        """Keep the tail as it is now, unless that is what is kept already."""
+    async def keep(self) -> bool:
+        """Keep the tail as it is now, unless that is what is kept already; whether it is kept. Trouble
+        is told once."""
         entries = self.tail.entries
         if self.path is None or not entries or entries == self._kept:
-            return
+            return True
         try:
             await asyncio.to_thread(_write, self.path, entries)
-            self._kept = entries
+            self._kept, self._trouble = entries, ""
         except OSError as error:
-            _log.error("tail_not_kept", error=str(error))
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                _log.error("tail_not_kept", error=self._trouble)
+        return not self._trouble
 
     async def recall(self, chain: Chain) -> None:
         """Hold what was kept, as far as it ends where ``chain`` does; what is damaged is told."""

@@ -17,7 +17,7 @@ from services.chat.body import Bodies
 from services.chat.drain import Drain
 from services.chat.errors import ChatError, Outcome, invalid, retry_later, shutting_down
 from services.chat.gate import Gate
-from services.chat.headers import LIVE, MIN_POSITION, NAME, PROMPT_NAME
+from services.chat.headers import LIVE, MIN_POSITION, NAME, OUTDATED, PROMPT_NAME
 from services.chat.min_position import MinPosition, parse_position
 from services.chat.replica import Replica
 from services.chat.usage import Usage
@@ -136,6 +136,9 @@ class Turns:
     def _hold(self, request: web.Request, name: str) -> LivePrompt | None:
         if (live := self._replica.prompt(name)) is not None:
             request[LIVE] = live
+            request.pop(OUTDATED, None)
+            if (outdated := self._replica.outdated_seconds()) is not None:
+                request[OUTDATED] = outdated
         return live
 
     def _account(

@@ -33,7 +33,8 @@ def verify(
     """Check the hash chain of the whole log: any edit, loss or insertion is found.
 
     Signatures are checked too when PROMPTCAST_SIGNING_KEYS holds the keys. Exit status 1 when
-    something is wrong. A file may begin in the midst of a log; it is said from which position on.
+    something is wrong; that the server's clock went back is told, and no fault. A file may begin
+    in the midst of a log; it is said from which position on.
 
     Examples:
 
@@ -55,21 +56,22 @@ def verify(
     else:
         for audit in audits:
             _tell(audit)
-    if any(audit.findings for audit in audits):
+    if any(audit.broken for audit in audits):
         raise typer.Exit(FAILED)
 
 
 def _tell(audit: "Audit") -> None:
-    head, findings = audit.verifier.chain.head, audit.findings
+    head, findings, wrong = audit.verifier.chain.head, audit.findings, audit.broken
     for finding in findings[:SHOWN]:
-        output.line(f"position {finding.position}: {finding.reason}: {finding.detail}", "red")
+        color = "yellow" if finding.is_remark else "red"
+        output.line(f"position {finding.position}: {finding.reason}: {finding.detail}", color)
     if len(findings) > SHOWN:
-        output.line(f"… and {len(findings) - SHOWN} more", "red")
-    found = f"{len(findings)} findings" if findings else "the chain is whole"
+        output.line(f"… and {len(findings) - SHOWN} more", "red" if wrong else "yellow")
+    found = f"{len(findings)} findings" if wrong else "the chain is whole"
     begins = f" from position {audit.first} on" if audit.first > 1 else ""
     name = f"{audit.name}: " if audit.name else ""
     output.line(
-        f"{name}{audit.verifier.events} events{begins}: {found}", "red" if findings else "green"
+        f"{name}{audit.verifier.events} events{begins}: {found}", "red" if wrong else "green"
     )
     output.line(f"head: position {head.position}, hash {head.digest}")
     if audit.unchecked:

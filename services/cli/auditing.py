@@ -31,8 +31,13 @@ class Audit:
 
     @property
     def findings(self) -> list[Finding]:
-        """Everything that is wrong, in the order of the log."""
+        """Everything that was found, remarks too, in the order of the log."""
         return self.verifier.findings
+
+    @property
+    def broken(self) -> bool:
+        """Whether something is wrong beyond remarks."""
+        return any(not finding.is_remark for finding in self.findings)
 
     @property
     def position(self) -> int:
@@ -71,7 +76,7 @@ class Audit:
             "position": head.position,
             "hash": head.digest,
             "signatures_unchecked": self.unchecked,
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": [asdict(each) | {"remark": each.is_remark} for each in self.findings],
         }
 
 

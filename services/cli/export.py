@@ -43,7 +43,7 @@ def export(
         output.note(f"… and {len(audit.findings) - SHOWN} more")
     through = f" through position {audit.position}" if audit.verifier.events else ""
     output.note(f"{audit.verifier.events} events written{through}")
-    if audit.findings:
+    if audit.broken:
         raise typer.Exit(FAILED)
 
 

@@ -379,6 +379,25 @@ async def test_a_claim_is_taken_renewed_and_refused_by_its_script(server, keys, 
     assert server.call("GET", key) == b"one"
 
 
+async def test_a_claim_longer_than_anybody_s_is_cut_down_by_who_is_refused(server, keys, link_to):
+    """The server's clock went back: by it, the claim has long to run that was to end in a moment."""
+    claim, key, link = Script.load("claim"), keys.replica("chat-1"), link_to(server.url)
+    await link.run(claim, [key], "one", CLAIM_MILLISECONDS)
+    server.call("PEXPIRE", key, 3_600_000)
+    holder, left = await link.run(claim, [key], "two", CLAIM_MILLISECONDS)
+    assert (holder, 0 < left <= CLAIM_MILLISECONDS) == (b"one", True)
+    assert 0 < server.call("PTTL", key) <= CLAIM_MILLISECONDS
+
+
+async def test_a_claim_of_ordinary_length_is_left_alone_by_who_is_refused(server, keys, link_to):
+    claim, key, link = Script.load("claim"), keys.replica("chat-1"), link_to(server.url)
+    await link.run(claim, [key], "one", CLAIM_MILLISECONDS)
+    server.call("PEXPIRE", key, CLAIM_MILLISECONDS - 1_000)
+    holder, left = await link.run(claim, [key], "two", CLAIM_MILLISECONDS)
+    assert (holder, left <= CLAIM_MILLISECONDS - 1_000) == (b"one", True)
+    assert server.call("PTTL", key) <= CLAIM_MILLISECONDS - 1_000
+
+
 async def test_leaving_takes_the_group_and_the_claim_but_only_one_s_own(
     server, group, written, keys, link_to
 ):

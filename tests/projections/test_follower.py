@@ -158,6 +158,19 @@ async def test_the_lag_is_told_of_what_was_followed_and_not_of_what_was_replayed
     assert abs(rig.follower.last_reload_at - rig.log.clock.now()) < 5_000_000
 
 
+@pytest.mark.parametrize("hours", [-24, -1, 1, 24])
+async def test_a_server_s_clock_that_was_set_makes_no_reload_unseen_and_no_lag_absurd(
+    following, hours
+):
+    following.scribe.saved("two", 2)
+    at = following.log.clock.now() + hours * 3_600_000_000
+    await following.log.put(following.scribe.entries[-1]._replace(at=at))
+    await following.current()
+    assert following.notes.lags[-1] is not None
+    assert 0 <= following.notes.lags[-1] < 5_000_000
+    assert following.follower.last_reload_at is not None
+
+
 async def test_a_clock_that_is_ahead_makes_no_negative_lag(following):
     following.scribe.saved("two", 2)
     ahead = following.log.clock.now() + 60_000_000
@@ -453,6 +466,48 @@ async def test_a_log_out_of_reach_makes_it_stale_after_a_while_and_it_serves_on(
         following.notes.states[-2:] == ["stale", "current"]
         or following.notes.states[-1] == "current"
     )
+
+
+async def test_a_kept_state_may_be_old_until_what_the_log_holds_was_read(rig):
+    await rig.opened_with("one")
+    rig.follower.resume(rig.scribe.chain(), silent=60.0)
+    await rig.write(save("two", 2))
+    rig.log.may_read.clear()
+    rig.start()
+    await rig.state("catching_up")
+    rig.now += 1
+    assert (rig.follower.stale_seconds(), rig.follower.outdated_seconds()) == (None, 61.0)
+    rig.log.may_read.set()
+    await rig.current()
+    assert rig.follower.outdated_seconds() is None
+
+
+async def test_what_is_not_read_as_far_as_the_log_was_seen_to_go_may_be_old(following):
+    following.log.trouble = LogUnavailable("down")
+    await until(lambda: following.notes.lost_for)
+    following.now += 4.0
+    await following.write(save("two", 2))
+    following.log.may_read.clear()
+    following.log.trouble = None
+    await until(lambda: following.follower.head_position == 3)
+    following.now += 1.0
+    assert following.follower.outdated_seconds() is None
+    following.now += 1.0
+    assert (following.follower.stale_seconds(), following.follower.outdated_seconds()) == (
+        None,
+        6.0,
+    )
+    following.log.may_read.set()
+    await following.current()
+    assert following.follower.outdated_seconds() is None
+
+
+async def test_a_follower_that_keeps_up_holds_nothing_old_however_much_comes(following):
+    for version in range(2, 30):
+        await following.write(save("two", version))
+        following.now += 1.0
+        await following.more_looks(1)
+        assert following.follower.outdated_seconds() is None
 
 
 async def test_a_log_that_was_never_reached_is_not_stale(rig):

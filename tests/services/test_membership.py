@@ -1,9 +1,12 @@
 """Both ends of membership on a real server; claims and groups are tested with the feeds."""
 
+import asyncio
+
 import pytest
 
 from events.errors import LogUnavailable
 from projections.reports import AdminReport, Report, Told
+from services import membership
 from services.membership import MAX_OFFER_BYTES, AdminVoice, Membership, Reports
 
 REPORT = Report(
@@ -57,6 +60,17 @@ async def test_what_is_neither_is_left_out(server, keys, voice, reports):
     server.call("XADD", keys.reports, "*", "admin", REPORT.to_bytes())
     await voice.say(ADMIN)
     assert await reports.next() == [ADMIN]
+
+
+async def test_a_dead_holder_s_claim_is_waited_for_no_longer_when_the_clock_went_back(
+    server, keys, replica, monkeypatch
+):
+    monkeypatch.setattr(membership, "CLAIM_MILLISECONDS", 50)
+    key = keys.replica("chat-1")
+    server.call("SET", key, "dead", "PX", 3_600_000)
+    async with asyncio.timeout(10):
+        await replica.claim()
+    assert server.call("GET", key) == b"i"
 
 
 async def test_an_offered_tail_is_there_for_a_minute_and_longer_while_it_is_renewed(

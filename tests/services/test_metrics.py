@@ -21,7 +21,7 @@ reload_lag_seconds reloads_total{prompt,outcome} prompt_version{prompt,branch} a
 log_head_position lag_events last_reload_timestamp_seconds log_connected clock_offset_seconds
 replica_state{state} chat_requests_total{prompt,version,outcome} chat_duration_seconds{prompt}
 chat_first_token_seconds{prompt} chat_tokens_total{prompt,version,kind} chat_in_flight
-quarantined_events connections_refused_total{reason}
+quarantined_events state_errors_total{what} connections_refused_total{reason}
 build_info{version,python}
 """
 ADMIN = """

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from events.streams.feeds import CLAIM_MILLISECONDS
 from events.streams.link import Link, connector
 from projections.reports import Report
 from services.admin.fleet_watch import FleetWatch
@@ -188,6 +189,31 @@ async def test_the_claim_of_a_living_replica_keeps_it_from_being_reaped(server, 
     member, (reports, _) = two
     await joined(server, keys, member)
     assert not await reports.reap("chat-1", "run-1", WORD)
+    assert [group.replica for group in await reports.groups()] == ["chat-1"]
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("left", [3_600_000, CLAIM_MILLISECONDS - 1_000])
+async def test_only_a_claim_longer_than_anybody_s_is_cut_down_by_the_reaper(
+    server, keys, two, left
+):
+    """The server's clock went back: who lives renews its claim, and who is dead is reaped in a moment."""
+    member, (reports, _) = two
+    await joined(server, keys, member)
+    server.call("PEXPIRE", keys.replica("chat-1"), left)
+    assert not await reports.reap("chat-1", "run-1", WORD)
+    assert [group.replica for group in await reports.groups()] == ["chat-1"]
+    now_left = server.call("PTTL", keys.replica("chat-1"))
+    assert 0 < now_left <= min(left, CLAIM_MILLISECONDS)
+
+
+@pytest.mark.redis
+async def test_a_claim_that_never_runs_out_is_a_claim_and_does_from_now_on(server, keys, two):
+    member, (reports, _) = two
+    await joined(server, keys, member)
+    server.call("PERSIST", keys.replica("chat-1"))
+    assert not await reports.reap("chat-1", "run-1", WORD)
+    assert 0 < server.call("PTTL", keys.replica("chat-1")) <= CLAIM_MILLISECONDS
     assert [group.replica for group in await reports.groups()] == ["chat-1"]
 
 

@@ -1,10 +1,13 @@
 """Every answer says who gave it and from which prompt, errors and streams alike."""
 
+import asyncio
+
 import pytest
 
 from tests.services.chat.conftest import Serve, Service
+from tests.services.chat.eventually import eventually
 from tests.services.chat.replicas import live_prompt
-from tests.services.chat.scripted import ScriptedModel
+from tests.services.chat.scripted import Call, ScriptedModel, polite
 
 
 def of_prompt(answer) -> tuple[str | None, ...]:
@@ -25,6 +28,59 @@ async def test_a_stale_replica_says_for_how_long(chat: Service):
     chat.replica.state, chat.replica.stale = "stale", 12.7
     async with chat.completions(model="gpt", stream=True) as answer:
         assert answer.headers["X-Prompt-Stale"] == "12"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_is_stale_if_its_version_was_taken_while_outdated(
+    chat: Service, model: ScriptedModel, stream: bool
+):
+    """The replica is fresh again by the time that the headers go out; the version is as old as ever."""
+
+    async def caught_up(call: Call) -> None:
+        chat.replica.state, chat.replica.stale = "current", None
+        await polite(call)
+
+    model.script = caught_up
+    chat.replica.state, chat.replica.stale = "stale", 12.7
+    async with chat.completions(model="gpt", stream=stream) as answer:
+        assert answer.status == 200
+        assert answer.headers["X-Prompt-Stale"] == "12"
+    async with chat.completions(model="gpt", stream=stream) as answer:
+        assert "X-Prompt-Stale" not in answer.headers
+
+
+async def test_how_old_it_is_by_now_is_said_rather_than_how_old_it_was(
+    chat: Service, model: ScriptedModel
+):
+    async def older(call: Call) -> None:
+        chat.replica.stale = 15.2
+        await polite(call)
+
+    model.script = older
+    chat.replica.state, chat.replica.stale = "stale", 12.7
+    async with chat.completions(model="gpt") as answer:
+        assert answer.headers["X-Prompt-Stale"] == "15"
+
+
+@pytest.mark.parametrize(("then", "stale"), [(None, None), (6.5, "6")])
+async def test_what_waited_for_a_position_is_as_old_as_what_it_took_hold_of_then(
+    chat: Service, model: ScriptedModel, then: float | None, stale: str | None
+):
+    async def caught_up(call: Call) -> None:
+        chat.replica.stale = None
+        await polite(call)
+
+    async def ask() -> tuple[str, str | None]:
+        async with chat.completions(model="gpt", headers={"X-Prompt-Min-Position": "58"}) as answer:
+            return answer.headers["X-Prompt-Version"], answer.headers.get("X-Prompt-Stale")
+
+    model.script = caught_up
+    chat.replica.state, chat.replica.stale = "stale", 12.7
+    asking = asyncio.ensure_future(ask())
+    await eventually(lambda: chat.replica.waiting == 1)
+    chat.replica.stale = then
+    await chat.replica.apply(58, live_prompt("New.", version=42, revision=58))
+    assert await asking == ("42", stale)
 
 
 async def test_the_header_picks_the_prompt(chat: Service, model: ScriptedModel):

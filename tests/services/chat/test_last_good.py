@@ -5,12 +5,14 @@ import time
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from events.chain import Chain, Head
 from events.signing import KeyRing
 from projections.held import Held
 from projections.live import Live, fold
 from projections.snapshot import Snapshot, pack, unpack
+from services.chat import kept_file
 from services.chat.last_good import LastGood
 from services.chat.loading import Loading, tried_out
 from services.chat.marks import Marks
@@ -65,8 +67,8 @@ async def test_it_is_written_only_when_there_is_something_new(path, scribe):
 
 
 async def test_nothing_is_kept_without_a_path_or_before_there_is_a_log(path, scribe):
-    await last_good(None).keep(scribe.chain(), live(scribe))
-    await last_good(path).keep(Chain(), Live())
+    assert await last_good(None).keep(scribe.chain(), live(scribe)), "there is nothing amiss"
+    assert await last_good(path).keep(Chain(), Live())
     assert not path.exists()
     assert await last_good(None).recall() is None
     assert await last_good(path).recall() is None
@@ -78,14 +80,36 @@ async def test_only_what_this_replica_holds_is_recalled(path, scribe):
     assert (list(found.live.prompts), found.whole) == (["other"], True)
 
 
-async def test_a_disk_that_takes_nothing_is_told_and_tried_again(path, scribe, capsys):
-    path.parent.parent.joinpath("state").write_text("in the way")
+async def test_a_disk_that_takes_nothing_is_told_once_and_tried_again(path, scribe):
+    path.parent.write_text("in the way")
     kept = last_good(path)
-    await kept.keep(scribe.chain(), live(scribe))
-    assert "last_good_not_kept" in capsys.readouterr().out
+    with capture_logs() as told:
+        for _ in range(3):
+            assert not await kept.keep(scribe.chain(), live(scribe))
+    assert [line["event"] for line in told] == ["last_good_not_kept"]
     path.parent.unlink()
-    await kept.keep(scribe.chain(), live(scribe))
+    chain = scribe.chain()
+    assert await kept.keep(chain, live(scribe))
     assert path.exists()
+    assert await kept.keep(chain, live(scribe)), "it is kept already"
+
+
+async def test_other_trouble_is_told_and_so_is_the_same_once_it_was_kept(path, scribe, monkeypatch):
+    kept = last_good(path)
+    with capture_logs() as told:
+        for trouble in (OSError(28, "no space"), OSError(5, "broken"), None, OSError(5, "broken")):
+            with monkeypatch.context() as disk:
+                if trouble:
+                    disk.setattr(kept_file, "write", raising(trouble))
+                assert await kept.keep(scribe.chain(), live(scribe)) is (trouble is None)
+    assert [line["error"].split("] ")[1] for line in told] == ["no space", "broken", "broken"]
+
+
+def raising(error):
+    def raises(*_args):
+        raise error
+
+    return raises
 
 
 async def test_with_keys_only_what_was_signed_is_believed(path, scribe, capsys):

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 from events.chain import Entry
 from events.verify import Verifier
 from projections.tail import TAIL_BYTES, Tail
-from services.chat import tail_file
+from services.chat import kept_file, tail_file
 from services.chat.tail_file import TailFile
 from tests.scribe import Scribe
 
@@ -105,16 +105,45 @@ async def test_the_largest_tail_can_be_read_back(path):
     assert await recalled(path, scribe) == scribe.entries
 
 
-async def test_a_disk_that_fails_is_told(tmp_path, scribe):
-    (tmp_path / "file").write_text("in the way")
+async def test_a_disk_that_fails_is_told_once_and_tried_again(path, scribe):
+    path.parent.write_text("in the way")
+    tail = holding(scribe.entries)
+    file = TailFile(path, tail)
     with capture_logs() as told:
-        await TailFile(tmp_path / "file" / "tail", holding(scribe.entries)).keep()
+        for version in (80, 81, 82):
+            assert not await file.keep()
+            tail.take([scribe.saved("one more", version)])
     assert [line["event"] for line in told] == ["tail_not_kept"]
+    path.parent.unlink()
+    assert await file.keep()
+    assert await recalled(path, scribe) == scribe.entries[-64:]
+    assert await file.keep(), "it is kept already"
+
+
+async def test_other_trouble_is_told_and_so_is_the_same_once_it_was_kept(path, scribe, monkeypatch):
+    tail = holding(scribe.entries)
+    file = TailFile(path, tail)
+    troubles = (OSError(28, "no space"), OSError(5, "broken"), None, OSError(5, "broken"))
+    with capture_logs() as told:
+        for version, trouble in enumerate(troubles, 80):
+            with monkeypatch.context() as disk:
+                if trouble:
+                    disk.setattr(kept_file, "write", raising(trouble))
+                assert await file.keep() is (trouble is None)
+            tail.take([scribe.saved("one more", version)])
+    assert [line["error"].split("] ")[1] for line in told] == ["no space", "broken", "broken"]
+
+
+def raising(error):
+    def raises(*_args):
+        raise error
+
+    return raises
 
 
 async def test_without_a_place_nothing_is_kept(scribe):
     file = TailFile(None, holding(scribe.entries))
-    await file.keep()
+    assert await file.keep(), "there is nothing amiss"
     await file.recall(scribe.chain())
     assert list(file.tail.entries) == scribe.entries[-64:]
 

@@ -1,0 +1,46 @@
+"""Looks: where a log ended when it was looked at, and how late an entry of it was applied.
+
+A server's clock may be set, back or ahead: what was appended since is told by positions, and a lag is
+never longer than the time since the last look, by a clock that nobody sets.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from events.chain import Entry
+
+LOOKS_KEPT = 16
+
+
+@dataclass(slots=True)
+class Looks:
+    """Of one log by one follower. Times are monotonic seconds, lags µs."""
+
+    live_from: int | None = None
+    """Entries behind this position were appended since it is followed."""
+    _seen: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=LOOKS_KEPT))
+    """Where it ended, and when the look began; oldest first."""
+
+    def note(self, head: int, began: float) -> None:
+        """A look that began then found the log to end at ``head``."""
+        if self.live_from is None:
+            self.live_from = head
+        self._seen.append((head, began))
+
+    def is_live(self, entry: Entry) -> bool:
+        """Whether it was appended since, and is no old one that is read again."""
+        return self.live_from is not None and entry.position > self.live_from
+
+    def lag(self, entry: Entry, server_us: int, now: float) -> int:
+        """From its append to now, by the server's time; at most since the last look without it."""
+        by_server, seen = max(0, server_us - entry.at), self._seen
+        while len(seen) > 1 and seen[1][0] < entry.position:
+            seen.popleft()
+        if not seen or seen[0][0] >= entry.position:
+            return by_server
+        return min(by_server, round((now - seen[0][1]) * 1e6))
+
+    def forget(self) -> None:
+        """Another log is followed from now on."""
+        self.live_from = None
+        self._seen.clear()
