@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from tests.faults.code_hash import code_hash
-from tests.faults.results import Result, latest, read
+from tests.faults.results import FEW, MANY, TRIED, Result, latest, read
 from tests.faults.runner import Runner, replay
 from tests.faults.scenario import Scenario
 from tests.faults.scenarios import every_scenario
@@ -33,7 +33,10 @@ def main() -> int:
     chosen = _chosen(known, options)
     seconds = options.seconds or (QUICK_SECONDS if options.quick else None)
     until = time.monotonic() + seconds if seconds else float("inf")
-    runner = Runner(code, options.results, options.results.parent / "failures", until)
+    failures = options.results.parent / "failures"
+    shown = read(options.results, code) if options.missing else []
+    enough = options.seeds is None and not options.quick
+    runner = Runner(code, options.results, failures, until, shown, enough)
     try:
         asyncio.run(_run(runner, chosen, options))
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -49,14 +52,9 @@ async def _run(runner: Runner, chosen: list[Scenario], options: argparse.Namespa
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     first = options.first_seed
-    seeds = {each.name: range(first, first + _count(each, options)) for each in chosen}
+    count = options.seeds or (1 if options.quick else TRIED)
+    seeds = dict.fromkeys((each.name for each in chosen), range(first, first + count))
     await runner.all(chosen, seeds)
-
-
-def _count(scenario: Scenario, options: argparse.Namespace) -> int:
-    if options.seeds is not None:
-        return int(options.seeds)
-    return 1 if options.quick else scenario.seeds
 
 
 def _chosen(known: dict[str, Scenario], options: argparse.Namespace) -> list[Scenario]:
@@ -86,13 +84,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--scenario", nargs="+", metavar="NAME", help="these only")
     parser.add_argument(
-        "--seeds", type=int, metavar="N", help="how many; each scenario knows its own"
+        "--seeds", type=int, metavar="N", help=f"how many; else {MANY}, or {FEW} of a long one"
     )
     parser.add_argument("--first-seed", type=int, default=1, metavar="N")
     parser.add_argument("--quick", action="store_true", help="those of CI, one seed each")
     parser.add_argument("--list", action="store_true", help="name the scenarios, and run none")
     parser.add_argument("--seconds", type=float, metavar="N", help="begin no run after so long")
     parser.add_argument("--results", type=Path, default=FOLDER / "results.jsonl", metavar="FILE")
+    parser.add_argument(
+        "--missing", action="store_true", help="only what the results do not show of this code yet"
+    )
     parser.add_argument("--report", action="store_true", help="the table of what is in the file")
     return parser
 

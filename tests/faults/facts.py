@@ -42,6 +42,8 @@ class Limits:
     """Findings of the chain that the scenario itself has caused (a poison's reason)."""
     keys: KeyRing = field(default_factory=KeyRing)
     """What events are signed with."""
+    passed_over: frozenset[str] = frozenset()
+    """First lines of texts that some replica cannot load: there the version before may stay in force."""
     rebuilds: bool = False
     """Whether a replica may go back because the log was declared another one."""
     loses_not_durable: bool = False

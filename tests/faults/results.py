@@ -1,10 +1,16 @@
 """Results: one line of JSON a run, in a file that they add up in. Only runs of the present code count."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Literal
+
+MANY, FEW, LONG_SECONDS = 20, 3, 10.0
+"""Runs of a scenario that are enough, and of one that takes so long."""
+TRIED = 30
+"""Seeds at most: a void one shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +79,11 @@ def latest(results: Iterable[Result]) -> list[Result]:
         if known is None or known.verdict != "BAD":
             found[each.scenario, each.seed] = each
     return list(found.values())
+
+
+def are_enough(results: Sequence[Result]) -> bool:
+    """Whether so many runs of one scenario have shown enough: of a long one some, else many."""
+    shown = [each for each in results if each.verdict != "void"]
+    if len(shown) < FEW:
+        return False
+    return len(shown) >= MANY or median(each.seconds for each in shown) >= LONG_SECONDS

@@ -30,8 +30,6 @@ from tests.faults.scenario import Fault, Scenario, Stage, Void
 from tests.faults.watch import watched
 
 WARM_SAVES, AFTER_SAVES = 4, 3
-RUN_SECONDS = 240.0
-"""A run that takes longer hangs; scenarios that stop somebody for a minute are well below."""
 
 
 @dataclass(slots=True)
@@ -47,9 +45,9 @@ class Run:
         """Run it, and judge what happened."""
         self.rig.history, self.rig.over_at = History(), None
         began, before = time.monotonic(), held(self.rig)
-        late = asyncio.get_running_loop().call_later(RUN_SECONDS - 1, _show_tasks)
+        late = asyncio.get_running_loop().call_later(self.scenario.seconds - 1, _show_tasks)
         try:
-            async with asyncio.timeout(RUN_SECONDS):
+            async with asyncio.timeout(self.scenario.seconds):
                 times = await self._happen()
                 facts = await self._facts(before, times)
         finally:

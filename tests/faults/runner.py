@@ -16,6 +16,8 @@ from tests.faults.table import line
 
 VOID_TRIES = 2
 """A fault that did not bite is put in once more before the run counts as void."""
+MOST_EVENTS = 3_000
+"""A rig with a longer log is not used any more: each run reads the whole of it."""
 SHOWN = 12
 
 
@@ -28,6 +30,10 @@ class Runner:
     failures: Path
     until: float = float("inf")
     """Monotonic; no run begins after it."""
+    known: list[Result] = field(default_factory=list)
+    """What this code has shown before: those seeds are not run again."""
+    enough: bool = False
+    """Whether a scenario ends as soon as it has shown enough."""
     done: list[Result] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     """What there was no time for."""
@@ -40,6 +46,8 @@ class Runner:
         try:
             for scenario in sorted(scenarios, key=lambda each: plans.index(each.plan)):
                 for seed in seeds[scenario.name]:
+                    if self._is_known(scenario, seed):
+                        continue
                     if time.monotonic() > self.until:
                         self.left.append(f"{scenario.name} {seed}")
                         continue
@@ -48,6 +56,12 @@ class Runner:
                     await self._drop()
         finally:
             await self._drop()
+
+    def _is_known(self, scenario: Scenario, seed: int) -> bool:
+        of_it = [e for e in (*self.known, *self.done) if e.scenario == scenario.name]
+        if self.enough and results.are_enough(results.latest(of_it)):
+            return True
+        return any(each.seed == seed for each in of_it)
 
     async def _one(self, scenario: Scenario, seed: int) -> None:
         for _ in range(VOID_TRIES):
@@ -59,7 +73,8 @@ class Runner:
         print(line(result), flush=True)
         if result.verdict == "BAD":
             self._tell(result, facts, rig)
-        if result.verdict == "BAD" or scenario.fresh:
+        is_long = facts is not None and facts.head > MOST_EVENTS
+        if result.verdict == "BAD" or scenario.fresh or is_long:
             await self._drop()
 
     async def _run(self, scenario: Scenario, seed: int) -> tuple[Result, Facts | None, Rig | None]:

@@ -115,6 +115,7 @@ class Scenario:
     limits: Limits = field(default_factory=Limits)
     quick: bool = False
     """Whether it is one of those of ``make faults-quick``."""
-    seeds: int = 20
     fresh: bool = False
     """Whether each seed needs a rig of its own."""
+    seconds: float = 240.0
+    """A run that takes longer hangs; scenarios that stop somebody for a minute are well below."""

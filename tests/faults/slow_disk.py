@@ -1,21 +1,18 @@
 """A slow disk: a process whose disk is made slow, full or broken, or loses what was not synced.
 
-`slow_disk.c` is compiled into the rig's directory and preloaded; both sides share one page. The process
-is started again once for that, and has it for the rest of the rig's life.
+`slow_disk.c` is preloaded into the server, an admin or a replica.
 """
 
-import asyncio
 import mmap
 import os
-import shutil
 import struct
-import subprocess
-from collections.abc import MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from tests.faults.rig import Rig
-from tests.faults.scenario import Stage, Void
+from tests.faults.preloaded import Env, fitted, preloaded, variable
+from tests.faults.scenario import Stage
 
 SOURCE = Path(__file__).with_suffix(".c")
 _ORDERS, _FILES = struct.Struct("8i"), 500
@@ -32,9 +29,9 @@ class SlowDisk:
     under: Path
 
     @classmethod
-    def of(cls, env: MutableMapping[str, str]) -> "SlowDisk":
+    def of(cls, env: Mapping[str, str]) -> "SlowDisk":
         """That of a process with this environment."""
-        with Path(env["SLOW_DISK_PAGE"]).open("r+b") as file:
+        with Path(env[variable(SOURCE)]).open("r+b") as file:
             return cls(mmap.mmap(file.fileno(), _SIZE), Path(env["SLOW_DISK_UNDER"]))
 
     def syncs_take(self, seconds: float) -> None:
@@ -87,45 +84,18 @@ class SlowDisk:
 
 
 async def slow_disk(stage: Stage, name: str) -> SlowDisk:
-    """The disk of ``server`` or of an admin, which is started again with it unless it has it already.
-
-    Raises :class:`Void` where there is no compiler.
-    """
+    """The disk of ``server``, an admin or a replica, which is started again with it unless it has it
+    already. Raises :class:`Void` where there is no compiler."""
     rig = stage.rig
-    env = rig.server.env if name == "server" else rig.processes[name].env
-    if "SLOW_DISK_PAGE" not in env:
-        env |= await asyncio.to_thread(_prepared, rig, name)
-        await (rig.kill(name) if name == "server" else rig.end(name))
-        await rig.start(name)
-        await stage.saves(3)
-    disk = SlowDisk.of(env)
+    under = rig.server.directory / "appendonlydir" if name == "server" else rig.state_dir(name)
+    make = partial(prepared, rig.services.directory, name, under)
+    disk = SlowDisk.of(await fitted(stage, name, SOURCE, make))
     disk.works()
     return disk
 
 
-def _prepared(rig: Rig, name: str) -> dict[str, str]:
-    under = rig.server.directory / "appendonlydir" if name == "server" else rig.state_dir(name)
-    return prepared(rig.services.directory, name, under)
-
-
-def prepared(folder: Path, name: str, under: Path) -> dict[str, str]:
-    """The environment of a process ``name`` whose files below ``under`` are on a slow disk."""
-    library, page = _compiled(folder / "slow_disk.so"), folder / f"{name}.page"
-    page.write_bytes(bytes(_SIZE))
-    return {
-        "LD_PRELOAD": str(library),
-        "SLOW_DISK_PAGE": str(page),
-        "SLOW_DISK_UNDER": str(under.resolve()),
-    }
-
-
-def _compiled(library: Path) -> Path:
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        raise Void("there is no gcc here to make a slow disk with")
-    if not library.exists():
-        argv = [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(SOURCE), "-ldl"]
-        made = subprocess.run(argv, capture_output=True, text=True, check=False)
-        if made.returncode:
-            raise Void(f"the slow disk cannot be made: {made.stderr[-300:]}")
-    return library
+def prepared(folder: Path, name: str, under: Path, others: str = "") -> Env:
+    """The environment of a process ``name`` whose files below ``under`` are on a slow disk, beside the
+    ``others`` preloaded."""
+    env = preloaded(SOURCE, folder, name, _SIZE, others)
+    return {**env, "SLOW_DISK_UNDER": str(under.resolve())}

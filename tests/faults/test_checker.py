@@ -169,6 +169,11 @@ def astray() -> Facts:
     return doctored(facts, sightings=[*facts.sightings, report])
 
 
+def passed_over() -> Facts:
+    """A replica has got to version 4, and answers from the one before; it says that this may be old."""
+    return with_chat(4, version=3, revision=4, text="You are m3.", stale=True)
+
+
 def tampered() -> Facts:
     """Somebody changed an event's bytes where it stands; its hash was not asked for by anybody."""
     facts = clean()
@@ -209,6 +214,10 @@ CAUGHT: list[tuple[Callable[[], Facts], set[tuple[str, str]]]] = [
         {("G", "outdated")},
     ),
     (
+        lambda: doctored(passed_over(), limits=Limits(passed_over=frozenset({"You are m2."}))),
+        {("G", "outdated")},
+    ),
+    (
         lambda: doctored(clean(), chats=[chat(5, 5.25)], sightings=[seen(5, 6.0)]),
         {("G", "ahead")},
     ),
@@ -233,6 +242,14 @@ CAUGHT: list[tuple[Callable[[], Facts], set[tuple[str, str]]]] = [
     (
         lambda: doctored(
             clean(), chats=[chat(2, 30.0)], sightings=[],
+            changes=[replace(each, barrier=None) for each in clean().changes],
+        ),
+        {("I", "unmarked")},
+    ),
+    # … even if it reaches the log in the next moment
+    (
+        lambda: doctored(
+            clean(), chats=[chat(2, 30.0)], sightings=[seen(6, 30.5)],
             changes=[replace(each, barrier=None) for each in clean().changes],
         ),
         {("I", "unmarked")},
@@ -280,16 +297,13 @@ EXCUSED: list[Callable[[], Facts]] = [
     lambda: doctored(
         clean(), chats=[chat(2, 30.0, stale=True)], sightings=[],
     ),
-    # who was reaching the log again just then had no time to say so
-    lambda: doctored(
-        clean(), chats=[chat(2, 30.0)], sightings=[seen(6, 30.5)],
-        changes=[replace(each, barrier=None) for each in clean().changes],
-    ),
     # poison that the scenario has put in is no finding
     lambda: doctored(
         tampered(),
         limits=Limits(rejected=frozenset({"wrong_hash", "version_out_of_order", "broken_chain"})),
     ),
+    # who cannot load a version stays with the one before
+    lambda: doctored(passed_over(), limits=Limits(passed_over=frozenset({"You are m4."}))),
     # who is out need not be named
     lambda: doctored(
         with_change(3, barrier=Barrier("converged", {})),

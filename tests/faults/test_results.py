@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults import results
 from tests.faults.code_hash import code_hash
-from tests.faults.results import Counts, Result
+from tests.faults.results import Counts, Result, are_enough
 from tests.faults.scenarios import every_scenario
 from tests.faults.table import printed, verdict
 
@@ -69,3 +69,24 @@ def test_every_scenario_says_in_one_line_what_it_does() -> None:
     assert len({each.name for each in scenarios}) == len(scenarios)
     assert all(each.about and len(each.about) < 90 for each in scenarios)
     assert any(each.quick for each in scenarios)
+
+
+def good(seconds: float, count: int) -> list[Result]:
+    return [Result("k", seed, seconds) for seed in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        (good(1.0, 19), False),
+        (good(1.0, 20), True),
+        (good(12.0, 2), False),
+        (good(12.0, 3), True),
+        ([*good(12.0, 2), Result("k", 9, 12.0, void="no bite")], False),
+        ([*good(1.0, 3), Result("k", 9, 60.0)], False),
+    ],
+)
+def test_of_a_long_scenario_few_runs_are_enough_and_void_ones_never_count(
+    runs: list[Result], expected: bool
+) -> None:
+    assert are_enough(runs) is expected

@@ -9,7 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from events.chain import GENESIS, Chain, Entry, Head, Recorded, read
+from events.chain import Chain, Entry, Head, Recorded, head_of, read
 from events.envelope import Stamp, digest
 from events.log import Draft
 from events.model import Event, LogOpened, PromptConfig, PromptSaved
@@ -37,18 +37,15 @@ class Hand:
     def __exit__(self, *why: object) -> None:
         self.client.close()
 
-    def entries(self) -> list[Entry]:
-        """The whole log as stored."""
-        found = self._call("XRANGE", self.keys.log, "-", "+")
-        return [_entry(id, fields) for id, fields in found]
+    def entries(self, last: int | None = None) -> list[Entry]:
+        """The whole log as stored; only its ``last`` entries, if so many are named."""
+        count = () if last is None else ("COUNT", last)
+        found = self._call("XREVRANGE", self.keys.log, "+", "-", *count)
+        return [_entry(id, fields) for id, fields in reversed(found)]
 
     def head(self) -> Head:
         """The last entry, as a writer must know it."""
-        found = self._call("XREVRANGE", self.keys.log, "+", "-", "COUNT", 1)
-        if not found:
-            return GENESIS
-        last = _entry(*found[0])
-        return Head(last.position, last.hash, digest(last.event))
+        return head_of(next(iter(self.entries(1)), None))
 
     def exists(self) -> bool:
         """Whether there is a log at all."""

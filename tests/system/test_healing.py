@@ -280,9 +280,7 @@ async def file_of(admin: EditApi, name: str) -> list[dict[str, object]]:
 
 async def settle(admin: EditApi, keep: str) -> dict[str, object]:
     body = {"keep": keep}
-    done: dict[str, object] = (
-        (await admin.call("POST", "/logs/settle", body=body)).expect(200).json
-    )
+    done: dict[str, object] = (await admin.call("POST", "/logs/settle", body=body)).expect(200).json
     return done
 
 

@@ -39,11 +39,16 @@ def wrong(facts: Facts) -> Iterator[Violation]:
     live: dict[int, list[Live]] = defaultdict(list)  # where the log was settled anew: of both sides
     for each in (*_activations(facts.recorded), *_forked(facts.forks)):
         live[each.position].append(each)
-    positions = sorted(live)
+    positions = sorted(position for position, made in live.items() if _is_due(facts, made))
     lives = {life: Bounds.of(seen) for life, seen in by_life(facts.sightings).items()}
     for chat in facts.chats:
         if chat.ok:
             yield from _judged(facts, chat, live, positions, lives.get(chat.life))
+
+
+def _is_due(facts: Facts, made: Sequence[Live]) -> bool:
+    """Whether every replica that gets there must have it in force."""
+    return any(each.first_line not in facts.limits.passed_over for each in made)
 
 
 def _judged(

@@ -7,8 +7,6 @@ from tests.faults.facts import Facts, Violation
 from tests.faults.history import Change, Chat
 
 EVERYWHERE = ("converged", "no_replicas")
-CATCH_UP_SECONDS = 1.0
-"""What a replica may take that reaches the log again, from the first look to the last entry."""
 
 
 def premature(facts: Facts) -> Iterator[Violation]:
@@ -73,17 +71,10 @@ def unmarked(facts: Facts) -> Iterator[Violation]:
         while index < len(done) and done[index][0] < chat.began - within:
             furthest = max(furthest, done[index][1])
             index += 1
-        if chat.revision < furthest and not chat.stale and not _catching_up(facts, chat, furthest):
+        if chat.revision < furthest and not chat.stale:
             what = f"{chat.life} answered from {chat.revision}, {within:g} s after {furthest}"
             yield Violation("I", "unmarked", f"{what} was acknowledged, and did not say so")
             return
-
-
-def _catching_up(facts: Facts, chat: Chat, furthest: int) -> bool:
-    """Whether the replica was just then reaching the log again: a moment later it was there."""
-    soon = chat.ended + CATCH_UP_SECONDS
-    seen = (each for each in facts.sightings if each.life == chat.life)
-    return any(chat.began <= each.ended <= soon and each.position >= furthest for each in seen)
 
 
 def untrue(facts: Facts) -> Iterator[Violation]:

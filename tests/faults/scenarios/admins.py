@@ -36,7 +36,7 @@ async def stopped(stage: Stage) -> None:
 
 TWO = Plan(admins=2)
 SCENARIOS = (
-    Scenario("admin-killed", "kill -9 of one of two admins", killed, plan=TWO, seeds=10, quick=True),
-    Scenario("admin-ended", "SIGTERM of one of two admins", ended, plan=TWO, seeds=10, quick=True),
+    Scenario("admin-killed", "kill -9 of one of two admins", killed, plan=TWO, quick=True),
+    Scenario("admin-ended", "SIGTERM of one of two admins", ended, plan=TWO, quick=True),
     Scenario("admin-stopped", "one of two admins stands still", stopped, plan=TWO, quick=True),
 )  # fmt: skip

@@ -124,6 +124,6 @@ def _connections(stage: Stage) -> int:
 
 
 SCENARIOS = (
-    Scenario("calls-cancelled", "10,000 calls are cancelled at any moment", links, seeds=5, quick=True),
-    Scenario("appends-cancelled", "1,000 appends are cancelled at any moment", appends, seeds=5),
+    Scenario("calls-cancelled", "10,000 calls are cancelled at any moment", links, quick=True),
+    Scenario("appends-cancelled", "1,000 appends are cancelled at any moment", appends),
 )  # fmt: skip

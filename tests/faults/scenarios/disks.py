@@ -151,38 +151,38 @@ def _gives_up(how: str, error: int) -> Fault:
 SCENARIOS = (
     Scenario(
         "slow-sync-killed", "everysec, a slow fsync and kill -9: acknowledged saves die with the server",
-        slow_and_killed, plan=EVERY_SECOND, seeds=10, quick=True,
+        slow_and_killed, plan=EVERY_SECOND, quick=True,
     ),
     Scenario(
         "power-lost-everysec", "everysec, and the server's machine loses what was not synced",
-        power_lost, plan=EVERY_SECOND, seeds=10,
+        power_lost, plan=EVERY_SECOND,
     ),
     Scenario(
         "machine-lost-everysec", "everysec, and one machine with server and admin loses power",
-        machine_lost, plan=EVERY_SECOND, seeds=10,
+        machine_lost, plan=EVERY_SECOND,
     ),
     Scenario(
         "power-lost-always", "always, and the server's machine loses what was not synced",
-        power_lost_synced, plan=ALWAYS, seeds=10,
+        power_lost_synced, plan=ALWAYS,
     ),
     Scenario(
         "disk-full", "everysec, the server's disk is full for seconds", _refusing(errno.ENOSPC),
-        plan=EVERY_SECOND, seeds=10, quick=True,
+        plan=EVERY_SECOND, quick=True,
     ),
     Scenario(
         "disk-full-killed", "everysec, the server is killed while its disk is full",
-        full_and_killed, plan=EVERY_SECOND, seeds=10,
+        full_and_killed, plan=EVERY_SECOND,
     ),
     Scenario(
         "disk-broken", "everysec, the server's disk gives errors (EIO)", _refusing(errno.EIO),
-        plan=EVERY_SECOND, seeds=5,
+        plan=EVERY_SECOND,
     ),
     Scenario(
         "disk-full-always", "always, the disk is full: the server ends itself",
-        _gives_up("write", errno.ENOSPC), plan=ALWAYS, seeds=10,
+        _gives_up("write", errno.ENOSPC), plan=ALWAYS,
     ),
     Scenario(
         "sync-broken-always", "always, fsync gives EIO: the server ends itself",
-        _gives_up("sync", errno.EIO), plan=ALWAYS, seeds=10,
+        _gives_up("sync", errno.EIO), plan=ALWAYS,
     ),
 )  # fmt: skip

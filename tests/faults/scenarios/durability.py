@@ -53,10 +53,10 @@ async def not_durable(stage: Stage) -> None:
 
 SCENARIOS = (
     Scenario(
-        "min-replicas-unmet", "min-replicas-to-write is not met for seconds", unmet, fresh=True, seeds=5
+        "min-replicas-unmet", "min-replicas-to-write is not met for seconds", unmet, fresh=True
     ),
     Scenario(
         "not-durable", "durability replicas:1, and the replica stands still", not_durable,
-        plan=Plan(), fresh=True, seeds=5,
+        plan=Plan(), fresh=True,
     ),
 )  # fmt: skip

@@ -160,29 +160,29 @@ def _others(copies: Copied, name: str) -> list[str]:
 
 TWO = Plan(admins=2, settings=REJOIN)
 SCENARIOS = (
-    Scenario("failover-planned", "FAILOVER to a copy under load", planned, fresh=True, seeds=5),
+    Scenario("failover-planned", "FAILOVER to a copy under load", planned, fresh=True),
     Scenario(
         "failover-sentinel", "Sentinel promotes a replica that lacks acknowledged saves", sentinels,
-        plan=Plan(sentinel=True), fresh=True, seeds=5,
+        plan=Plan(sentinel=True), fresh=True,
     ),
     Scenario(
         "failover-forgetful", "the copy that is promoted lacks acknowledged saves", forgetful,
-        fresh=True, seeds=5, quick=True,
+        fresh=True, quick=True,
     ),
     Scenario(
         "failover-two-tails", "the same; two admins, whose journals end at different events",
-        different_tails, plan=Plan(admins=2), fresh=True, seeds=5,
+        different_tails, plan=Plan(admins=2), fresh=True,
     ),
     Scenario(
         "failover-newcomer", "the same; an admin without a journal joins first", newcomer,
-        plan=Plan(admins=2), fresh=True, seeds=5,
+        plan=Plan(admins=2), fresh=True,
     ),
     Scenario(
         "failover-holder-back", "the same; who alone holds the tail is dead, and comes back",
-        _holder_dead(comes_back=True), plan=TWO, fresh=True, seeds=3, limits=UNHEARD_OF,
+        _holder_dead(comes_back=True), plan=TWO, fresh=True, limits=UNHEARD_OF,
     ),
     Scenario(
         "failover-holder-dead", "the same; the operator goes on without it", _holder_dead(False),
-        plan=TWO, fresh=True, seeds=3, limits=REBUILT,
+        plan=TWO, fresh=True, limits=REBUILT,
     ),
 )  # fmt: skip

@@ -102,10 +102,10 @@ TWO = Plan(admins=2, settings=REJOIN)
 SCENARIOS = (
     Scenario(
         "foreign-events", "other events stand where the lost ones stood; an operator decides",
-        foreign, plan=Plan(settings=REJOIN), fresh=True, seeds=6, limits=REBUILT,
+        foreign, plan=Plan(settings=REJOIN), fresh=True, limits=REBUILT,
     ),
     Scenario(
         "split-brain", "two masters, and clients save on both sides; an operator decides",
-        split, plan=TWO, fresh=True, seeds=4, limits=REBUILT,
+        split, plan=TWO, fresh=True, limits=REBUILT,
     ),
 )  # fmt: skip

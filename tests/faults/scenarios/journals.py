@@ -74,11 +74,10 @@ def _slow(disk: SlowDisk, stage: Stage) -> None:
 SCENARIOS = (
     Scenario(
         "journal-full", "an admin's disk is full: saves are 202 until there is room",
-        _hurt(_full, fails=True), seeds=10, quick=True,
+        _hurt(_full, fails=True), quick=True,
     ),
-    Scenario("journal-broken", "an admin's fsync gives EIO", _hurt(_broken, fails=True), seeds=10),
+    Scenario("journal-broken", "an admin's fsync gives EIO", _hurt(_broken, fails=True)),
     Scenario(
         "journal-slow", "an admin's fsync takes longer than a save waits", _hurt(_slow, fails=False),
-        seeds=5,
     ),
 )  # fmt: skip

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 
 from events.streams.link import Script
-from tests.faults.facts import Limits
 from tests.faults.rig import Rig
 from tests.faults.scenario import Fault, Scenario, Stage
 from tests.faults.tries import save_try
@@ -138,12 +137,10 @@ SCENARIOS = (
     ),
     Scenario("append-cut", "appends are cut in mid-frame on their way", cut_requests, quick=True),
     Scenario(
-        "append-given-up", "an append reaches the server after it was given up", given_up,
-        seeds=3, quick=True,
+        "append-given-up", "an append reaches the server after it was given up", given_up, quick=True,
     ),
     Scenario(
-        "replica-black-holed", "one replica is cut off without being told", black_holed,
-        seeds=5, quick=True, limits=Limits(unmarked=9.0),
+        "replica-black-holed", "one replica is cut off without being told", black_holed, quick=True,
     ),
     Scenario("dead-connection", "an entry is sent to a dead connection", delivered_to_nobody, quick=True),
     Scenario("replica-slow-link", "all that one replica is told is late", slow),

@@ -46,7 +46,7 @@ FOUND = frozenset({*POISON.values(), "foreign_field", "clock_went_back"})
 """What ``verify`` says of these."""
 SCENARIOS = (
     Scenario(
-        "poison", "every kind of poison in the stream, between saves", poisoned, quick=True, seeds=10,
+        "poison", "every kind of poison in the stream, between saves", poisoned, quick=True,
         limits=Limits(memory=256 * MB, rejected=FOUND),
     ),
 )  # fmt: skip

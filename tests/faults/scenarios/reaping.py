@@ -115,20 +115,20 @@ ONE, TWO = Plan(settings=SOON), Plan(admins=2, settings=SOON)
 SCENARIOS = (
     Scenario(
         "reaped-stopped", "a replica is stopped beyond the reaper's limit, and goes on",
-        _beyond("stopped"), plan=ONE, seeds=5,
+        _beyond("stopped"), plan=ONE,
     ),
     Scenario(
         "reaped-black-holed", "a replica is cut off beyond the limit; two reapers",
-        _beyond("black-holed"), plan=TWO, seeds=5,
+        _beyond("black-holed"), plan=TWO,
     ),
     Scenario("two-reapers", "a replica is stopped beyond the limit; two reapers", _beyond("stopped"),
-        plan=TWO, seeds=5,
+        plan=TWO,
     ),
     Scenario(
         "never-reaped", "replicas are stopped, cut off or slow within the limit", within,
-        plan=TWO, seeds=5,
+        plan=TWO,
     ),
     Scenario(
-        "reaper-asleep", "an admin is stopped beyond the limit, and wakes", asleep, plan=TWO, seeds=5
+        "reaper-asleep", "an admin is stopped beyond the limit, and wakes", asleep, plan=TWO
     ),
 )  # fmt: skip

@@ -73,15 +73,15 @@ async def group_destroyed(stage: Stage) -> None:
 
 
 SCENARIOS = (
-    Scenario("replica-killed", "kill -9 of a replica, and a start", killed, seeds=10, quick=True),
+    Scenario("replica-killed", "kill -9 of a replica, and a start", killed, quick=True),
     Scenario(
         "replica-killed-unacked", "kill -9 between swap and acknowledgement", killed_before_ack,
-        seeds=10, quick=True,
+        quick=True,
     ),
     Scenario("replica-stopped", "a replica is stopped for seconds", _stopped(0.5, 3.0), quick=True),
     Scenario(
         "replica-stopped-20s", "a replica is stopped for longer than it takes to be called gone",
-        _stopped(16.0, 20.0), seeds=3,
+        _stopped(16.0, 20.0),
     ),
     Scenario("replica-ended", "SIGTERM of a replica under load", ended, quick=True),
     Scenario("group-destroyed", "the group of a live replica is destroyed", group_destroyed, quick=True),

@@ -114,5 +114,5 @@ SCENARIOS = (
         "restore-races-save", "a restore and a save on one revision", save_and_restore,
         plan=TWO, crowd=QUIET, quick=True,
     ),
-    Scenario("burst", "a thousand saves as fast as they go", burst, plan=TWO, crowd=QUIET, seeds=5),
+    Scenario("burst", "a thousand saves as fast as they go", burst, plan=TWO, crowd=QUIET),
 )  # fmt: skip

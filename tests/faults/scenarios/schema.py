@@ -56,6 +56,6 @@ async def _rejected(stage: Stage, position: int) -> dict[str, str] | None:
 SCENARIOS = (
     Scenario(
         "schema-behind", "an event of a newer Promptcast: admins read only, chat goes on", load_only,
-        proof=newer, fresh=True, seeds=3, quick=True, limits=Limits(rejected=frozenset({"unknown_type"})),
+        proof=newer, fresh=True, quick=True, limits=Limits(rejected=frozenset({"unknown_type"})),
     ),
 )  # fmt: skip

@@ -95,11 +95,11 @@ SCENARIOS = (
     Scenario("server-stopped-1s", "the server is stopped for a second", _stopped(0.9, 1.2), quick=True),
     Scenario(
         "server-stopped-8s", "the server is stopped for eight seconds: appends are given up",
-        _stopped(7.0, 9.0), seeds=3,
+        _stopped(7.0, 9.0),
     ),
     Scenario(
         "server-stopped-60s", "the server is stopped for a minute; replicas say that they are stale",
-        stopped_a_minute, seeds=3,
+        stopped_a_minute,
     ),
     Scenario("server-asleep", "DEBUG SLEEP for some seconds", sleeping),
     Scenario("server-busy", "an endless script, killed after some seconds", busy, quick=True),
