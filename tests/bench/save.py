@@ -77,11 +77,19 @@ async def rows(scale: Scale) -> list[Row]:
         large = await row("60 KB", scale.large_saves, LARGE)
         async with chatting(ports):
             beside = await row(f"2 KB, beside {CHATS_A_SECOND} chats/s", scale.saves, SMALL)
-    return [small, large, beside]
+    return [small, large, beside, await _journalled(scale)]
+
+
+async def _journalled(scale: Scale) -> Row:
+    """2 KB, and each save in the admin's journal too before its answer; the floor has none."""
+    async with ours(journal=True) as (our, _), floor() as bare:
+        sides = our.many(scale.saves, SMALL), bare.many(scale.saves, SMALL)
+        measured = await take_turns(*sides, scale.rounds)
+    return Row.of(f"{NAME} and in the journal, 2 KB", "ms", measured)
 
 
 @asynccontextmanager
-async def ours() -> AsyncIterator[tuple[Saver, list[int]]]:
+async def ours(*, journal: bool = False) -> AsyncIterator[tuple[Saver, list[int]]]:
     """Who saves with us, and the ports of our replicas."""
     async with AsyncExitStack() as stack:
         running = stack.enter_context(server(durable=True))
@@ -91,7 +99,8 @@ async def ours() -> AsyncIterator[tuple[Saver, list[int]]]:
         stack.callback(services.close)
         services.open_log()
         replicas = [services.chat(name, model=model, ready=None) for name in REPLICAS]
-        admin = services.admin()
+        kept = {"state_dir": str(services.directory / "admin")} if journal else {}
+        admin = services.admin(**kept)
         for replica in replicas:
             replica.until(200, "/readyz")
         ports = [_port(replica.url) for replica in replicas]
