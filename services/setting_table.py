@@ -163,7 +163,7 @@ class Settings(BaseSettings):
     )
     server_checks: Annotated[Literal["warn", "refuse", "off"], types.LowerCase] = _setting(
         "warn",
-        "what to do when the server could lose acknowledged saves: warn, or refuse to start",
+        "when the server could lose acknowledged saves: warn, refuse to start, or off: do not look",
         "warn, refuse or off",
     )
     connections_per_address: Annotated[int, Field(ge=1, le=1_000_000)] = _setting(

@@ -4,6 +4,7 @@ import asyncio
 import random
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -41,6 +42,7 @@ from services.admin.telling import Telling
 from services.admin.views import Update
 from services.admin.writer import Writer
 from services.failover import follow_master
+from services.leaving import in_time
 from services.listening import listen
 from services.membership import Reports
 from services.metrics import AdminMetrics
@@ -79,10 +81,7 @@ class Parts:
     def journals(self) -> list[Journal]:
         """The journals that are kept: none without a directory to keep them in."""
         kept = (self.core.mirror.journal, self.access.book.tracked.journal)
-        found = [journal for journal in kept if journal]
-        if not found:
-            structlog.get_logger().warning("no_journal", reason="PROMPTCAST_STATE_DIR is not set")
-        return found
+        return [journal for journal in kept if journal]
 
     async def leave(self) -> None:
         """Keep what should be kept, and close what is open."""
@@ -151,11 +150,12 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
 
 def run(settings: Settings) -> None:
     """Run the admin service until SIGTERM or SIGINT."""
-    sys.exit(asyncio.run(serve(settings)))
+    sys.exit(asyncio.run(serve(settings, in_time)))
 
 
-async def serve(settings: Settings) -> int:
-    """Serve until told to stop; the exit status."""
+async def serve(settings: Settings, leaving: Callable[[int], object] = lambda _status: None) -> int:
+    """Serve until told to stop; the exit status, which ``leaving`` is told when the rest is only to let
+    go."""
     registry = CollectorRegistry()
     parts = build(settings, registry)
     stop = asyncio.Event()
@@ -183,10 +183,14 @@ async def serve(settings: Settings) -> int:
     owned.start("snapshots", persist("snapshots", parts.keeper.keep_up))
     for journal in parts.journals():
         owned.start(f"journal {journal.name}", journal.keep_up())
+    if not parts.journals():
+        structlog.get_logger().warning("no_journal", reason="PROMPTCAST_STATE_DIR is not set")
     structlog.get_logger().info("admin_serving", url=url)
     await first_of(stop.wait(), owned.ended.wait())
     parts.core.hub.close()
     await runner.cleanup()
     await owned.stop()
+    status = 1 if owned.dead else 0
+    leaving(status)
     await parts.leave()
-    return 1 if owned.dead else 0
+    return status

@@ -42,10 +42,16 @@ class Keeping:
         self._began, self._is_late = monotonic(), False
         self._round = asyncio.create_task(self._keep(), name="keeping")
 
-    async def ended(self, seconds: float) -> None:
-        """Wait for the round that is under way, but not for ever."""
+    async def last(self) -> None:
+        """Keep all as it is now, once the round that is under way has ended. A disk that hangs makes it
+        wait for ever."""
+        await self._ended()
+        self.again()
+        await self._ended()
+
+    async def _ended(self) -> None:
         if self._round is not None:
-            await asyncio.wait([self._round], timeout=seconds)
+            await asyncio.wait([self._round])
 
     async def _keep(self) -> None:
         for what, keep in self.works.items():

@@ -5,6 +5,7 @@ import random
 import secrets
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from services.chat.start import Start
 from services.chat.tail_file import TailFile
 from services.chat.upstream import Upstream
 from services.failover import follow_master
+from services.leaving import in_time
 from services.listening import listen, listen_shared
 from services.membership import Membership
 from services.metrics import ReplicaMetrics
@@ -49,8 +51,6 @@ FORGET_EVERY = 60
 """Heartbeats between two clean-ups of label sets."""
 
 
-KEPT_SECONDS = 5.0
-"""How long a process that ends waits for its disk."""
 WARM_UP_SECONDS = 0.5
 """Between ready and importing the model's SDK, which takes a second of a core: those who start on the
 same machine go first. A question that comes earlier does not wait for it."""
@@ -109,7 +109,7 @@ class Parts:
             await self.membership.leave(self.member.last_word())
         except LogError as error:
             structlog.get_logger().warning("left_silently", error=str(error))
-        await self.keeping.ended(KEPT_SECONDS)
+        await self.keeping.last()
         await self.follower.feed.close()
         await self.membership.link.close()
         await self.shelf.link.close()
@@ -177,21 +177,22 @@ def _kept(settings: Settings, what: str) -> Path | None:
 def run(settings: Settings) -> None:
     """Run one replica until SIGTERM or SIGINT; exits 1 when its id is taken."""
     structlog.contextvars.bind_contextvars(replica=settings.replica_id)
-    sys.exit(asyncio.run(serve(settings)))
+    sys.exit(asyncio.run(serve(settings, in_time)))
 
 
-async def serve(settings: Settings) -> int:
-    """Serve until told to stop; the exit status."""
+async def serve(settings: Settings, leaving: Callable[[int], object] = lambda _status: None) -> int:
+    """Serve until told to stop; the exit status, which ``leaving`` is told when the rest is only to let
+    go."""
     parts = build(settings, CollectorRegistry())
     unwatch = parts.loading.watchdog.install()
     try:
-        return await _serve(parts, settings)
+        return await _serve(parts, settings, leaving)
     finally:
         unwatch()
         parts.loading.marks.close()
 
 
-async def _serve(parts: Parts, settings: Settings) -> int:
+async def _serve(parts: Parts, settings: Settings, leaving: Callable[[int], object]) -> int:
     parts.metrics.set_state(parts.follower.state)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -207,7 +208,11 @@ async def _serve(parts: Parts, settings: Settings) -> int:
     owned.start("open", _open_when_ready(parts, runner, settings))
     await first_of(stop.wait(), owned.ended.wait())
     status = _status(owned)
-    await _drain(parts, runner, owned)
+    await _drain(parts)
+    leaving(status)
+    await owned.stop()
+    await parts.leave()
+    await runner.cleanup()
     return status
 
 
@@ -230,14 +235,11 @@ async def _open_when_ready(parts: Parts, runner: web.AppRunner, settings: Settin
     await asyncio.Event().wait()
 
 
-async def _drain(parts: Parts, runner: web.AppRunner, owned: Owned) -> None:
+async def _drain(parts: Parts) -> None:
     drain = parts.app[DRAIN]
     drain.begin()
     if not await drain.finished(parts.settings.drain_timeout):
         structlog.get_logger().warning("answers_cut", answers=drain.cut)
-    await owned.stop()
-    await parts.leave()
-    await runner.cleanup()
 
 
 def _status(owned: Owned) -> int:

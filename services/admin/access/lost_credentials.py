@@ -6,6 +6,7 @@ whenever the log has become whole, and told: otherwise all that anybody would se
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,6 +18,8 @@ from services.admin.access.credentials import Credentials
 from services.admin.healing.gate import Gate
 
 NAMED = 5
+AGAIN_SECONDS = 60.0
+"""Between two looks while some are lost: a password may be there without its event."""
 
 
 @dataclass(slots=True)
@@ -41,7 +44,9 @@ class LostCredentials:
     async def run(self) -> None:
         """Until cancelled; raises the ``LogError`` that stood in the way, to be run again."""
         while True:
-            await self._due.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN_SECONDS if self.lost else None):
+                    await self._due.wait()
             self._due.clear()
             try:
                 await self._look()
@@ -59,7 +64,9 @@ class LostCredentials:
     def _found(self, lost: tuple[str, ...]) -> None:
         if lost and lost != self.lost:
             shown = {"count": len(lost), "of": lost[:NAMED]}
-            remedy = "set the passwords anew (promptcast admin --bootstrap), and add the keys anew"
+            remedy = (
+                "set the passwords anew (promptcast admin --bootstrap); revoke the keys, add others"
+            )
             structlog.get_logger().error("credentials_lost", **shown, remedy=remedy)
         self.lost = lost
         self.show(len(lost))

@@ -52,6 +52,8 @@ class Gathering:
     tracked: Tracked[Any]
     roll: Roll
     reports: Reports
+    hindrance: str = ""
+    """Why this instance cannot give up what it holds, and follow what was decided."""
 
     @property
     def keys(self) -> KeyRing:

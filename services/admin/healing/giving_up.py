@@ -10,13 +10,15 @@ from typing import NamedTuple
 import structlog
 
 from events.chain import Entry, Head
-from events.errors import LogUnavailable
+from events.errors import LogError, LogUnavailable
 from events.limits import MAX_READ_BYTES
 from events.log import READ_COUNT
 from services.admin.healing.forks import ForkFiles
 from services.admin.healing.gathering import Facts, Gathering
 from services.admin.healing.parting import common
 from services.admin.journal.journal import Journal
+
+_log = structlog.stdlib.get_logger(__name__)
 
 
 class Kept(NamedTuple):
@@ -34,14 +36,20 @@ class GivingUp:
     gathering: Gathering
     forks: ForkFiles
 
-    @property
-    def journal(self) -> Journal | None:
-        """This instance's own copy of the log."""
-        return self.gathering.tracked.journal
-
     async def give_up(self) -> None:
-        """The follower is about to follow the log that was decided for: what is only here is kept."""
-        journal = self.journal
+        """The follower is about to follow the log that was decided for: what is only here is kept.
+        What stands in the way is told, once."""
+        try:
+            await self._give_up()
+        except LogError as error:
+            if str(error) != self.gathering.hindrance:
+                self.gathering.hindrance = str(error)
+                _log.error("cannot_give_up", log=self.gathering.name, error=str(error))
+            raise
+        self.gathering.hindrance = ""
+
+    async def _give_up(self) -> None:
+        journal = self._journal()
         if journal is None:
             lost = [e for e in self.gathering.tracked.tail.entries if not await self._in_log(e)]
             await self.keep(lost, "this instance")
@@ -50,9 +58,9 @@ class GivingUp:
         await self.cut(parted, await self.keep_journal(parted))
 
     async def keep_journal(self, parted: Head) -> Kept | None:
-        """Keep what the journal has behind ``parted``, and what it could not take yet because its disk
-        fails; None without a journal."""
-        journal = self.journal
+        """Keep what the journal has behind ``parted``, and what it could not take yet because its
+        disk fails; None without a journal."""
+        journal = self._journal()
         if journal is None:
             return None
         head = journal.chain.head
@@ -60,9 +68,13 @@ class GivingUp:
 
     async def cut(self, parted: Head, kept: Kept | None) -> None:
         """Take away from the journal what was kept, unless somebody else here has done it already."""
-        journal = self.journal
-        if journal is None or kept is None or journal.chain.head != kept.head:
+        journal = self._journal()
+        if journal is None or kept is None:
             return
+        if journal.chain.head != kept.head:
+            if not await journal.holds(kept.head):
+                return
+            raise LogUnavailable("the journal has grown meanwhile: it must be kept anew")
         try:
             await journal.cut(parted.position)
         except OSError as error:
@@ -81,24 +93,37 @@ class GivingUp:
             return None
         name = self.gathering.name
         if self.forks.directory is None:
-            _log = structlog.stdlib.get_logger(__name__)
             shown = {"first": lost[0].position, "last": lost[-1].position, "member": whose}
             _log.error("fork_not_kept", log=name, **shown, error="PROMPTCAST_STATE_DIR is not set")
             return None
         return await self.forks.keep(name, one(lost))
 
+    def _journal(self) -> Journal | None:
+        """This instance's own copy of the log, as far as it may be relied upon."""
+        journal = self.gathering.tracked.journal
+        if journal is not None and not journal.is_open:
+            why = journal.trouble or "it is still being read"
+            raise LogUnavailable(f"this instance's journal is not open: {why}")
+        return journal
+
     async def _own(self, journal: Journal, parted: Head) -> AsyncIterator[Sequence[Entry]]:
         written = journal.chain.head.position
         async for entries in behind(journal, parted.position, written):
             yield entries
-        unwritten = self.gathering.tracked.tail.behind(max(written, parted.position))
+        known, entries = max(written, parted.position), self.gathering.tracked.tail.entries
+        unwritten = [entry for entry in entries if entry.position > known]
         if lost := [entry for entry in unwritten if not await self._in_log(entry)]:
+            if (
+                lost[0].position > known + 1
+            ):  # the disk has failed for longer than the memory reaches
+                hole = {"after": known, "before": lost[0].position}
+                _log.error("fork_has_a_hole", log=self.gathering.name, **hole)
             yield lost
 
     async def _is_kept(self, entry: Entry) -> bool:
         if await self._in_log(entry):
             return True
-        journal, head = self.journal, Head(entry.position, entry.hash, "")
+        journal, head = self.gathering.tracked.journal, Head(entry.position, entry.hash, "")
         return journal is not None and await journal.holds(head)
 
     async def _in_log(self, entry: Entry) -> bool:

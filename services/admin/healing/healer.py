@@ -112,7 +112,8 @@ class Healer:
         mine = follower.applied.chain.head
         known = facts.log.at(mine.position)
         if mine.position and known not in (None, mine.digest):
-            return Wait("to follow what was decided of this log", (ME,))
+            hindrance = f": {self.gathering.hindrance}" if self.gathering.hindrance else ""
+            return Wait(f"to follow what was decided of this log{hindrance}", (ME,))
         if follower.state == "diverged" and (why := await self.gathering.misses(mine.position)):
             return Forked(f"{why}: {_REPAIR}")
         if self._is_listening():

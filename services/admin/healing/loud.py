@@ -28,6 +28,7 @@ class Loud:
     since: int = 0
     """When the present state began, µs."""
     _told: str = "open"
+    _went_back: tuple[int, int, float] | None = None
     _shut_at: float = field(default_factory=monotonic)
 
     def __post_init__(self) -> None:
@@ -65,7 +66,12 @@ class Loud:
         return {"log": gate.log, "state": gate.state, "reason": gate.reason, "since": since}
 
     def went_back(self, heal: Heal, head: int) -> None:
-        """The log has lost something, and it is about to be put back."""
+        """The log has lost something, and it is about to be put back; told once, however often it is
+        tried."""
+        what = heal.after, heal.through, self.gate.doubted_at
+        if what == self._went_back:
+            return
+        self._went_back = what
         sides = [part.side for part in heal.parts]
         _log.error(
             "log_went_back", log=self.gate.log, head=head, lost=heal.through - head, held_by=sides

@@ -66,7 +66,7 @@ class Settling:
                 "fork_settled", log=self.healer.gathering.name, kept=keep, head=facts.head.position
             )
             await self.giving_up.keep_offers(facts)
-            return await (self._keep_log(facts) if keep == "log" else self._keep_journal(facts))
+            return await (self._keep_log(facts) if keep == "log" else self._keep_journal())
 
     # --- the log goes on --------------------------------------------------------------------------
 
@@ -113,17 +113,19 @@ class Settling:
 
     # --- the journal goes on ----------------------------------------------------------------------
 
-    async def _keep_journal(self, facts: Facts) -> Mended:
+    async def _keep_journal(self) -> Mended:
         journal = self.journal
-        held = next((tail for tail in facts.tails if tail.name == JOURNAL), None)
-        if journal is None or held is None:
-            raise LogUnavailable("this instance has no journal: set PROMPTCAST_STATE_DIR")
-        fork = await self._fork(facts, held)
-        parted = fork.common.position
+        if journal is None or not journal.is_open:
+            raise LogUnavailable("this instance has no journal that could be read")
         rebuilding = self.healer.putting_back.rebuilding()
         await rebuilding.begin()
-        try:  # other admins may have appended until just now: that is kept, too
-            old = await self._log.raw_head()
+        try:  # from now on nobody appends; what others have appended until just now is kept, too
+            facts = await self.healer.gathering.facts()
+            held = next((tail for tail in facts.tails if tail.name == JOURNAL), None)
+            if held is None:
+                raise LogUnavailable("this instance's journal is empty")
+            fork, old = await self._fork(facts, held), await self._log.raw_head()
+            parted = fork.common.position
             file = await self.forks.keep(self.healer.gathering.name, self._of_log(parted))
             is_whole = bool(await journal.behind(0, 1))  # else it is still being filled up
             if not is_whole:

@@ -32,6 +32,8 @@ from services.metrics import AdminMetrics
 LOOK_SECONDS = 1.0
 """Between two looks at whether the follower is further than the journal, when nothing else is told."""
 PAUSES = (0.1, 5.0)
+LATE_SECONDS = 1.5
+"""What a write may take before it is told."""
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -63,11 +65,17 @@ class Journal:
         self._waiters: dict[asyncio.Future[bool], int] = {}
         self._recent = Tail()
         self._is_closed = False
+        self._began: float | None = None  # of the write that is under way
 
     @property
     def chain(self) -> Chain:
         """How far the log is safe here; ``Chain()`` when nothing is."""
         return self.store.chain
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was found out what is here, and nobody else writes to it."""
+        return self.store.is_open
 
     async def open(self) -> None:
         """Find out what is there, once. A torn end is cut off, damage in the newest part put aside."""
@@ -104,6 +112,7 @@ class Journal:
             async with asyncio.timeout(seconds):
                 return await waiter
         except TimeoutError:
+            self._tell_if_late()
             return self.chain.head.position >= position
         finally:
             del self._waiters[waiter]
@@ -132,9 +141,12 @@ class Journal:
     async def cut(self, after: int) -> int:
         """Take away every entry behind ``after``, and what was to be written; how many were there.
 
-        Whoever cuts keeps them elsewhere first. Raises ``OSError`` when the disk would not.
+        Whoever cuts keeps them elsewhere first. Raises ``OSError`` when the disk would not, or nobody
+        knows yet what is here.
         """
         async with self._turn:
+            if not self.is_open:
+                raise OSError("it is not open")
             self._waiting.clear()
             self._recent.clear()
             try:
@@ -203,13 +215,14 @@ class Journal:
             raise LogForked(head.position)
 
     async def _append(self, batch: Sequence[Entry]) -> None:
-        began = monotonic()
+        self._began = began = monotonic()
         try:
             await self._in_thread(self.store.append, batch)
         except Unchained:  # poison may say anything; but it may be this journal that is another one
             await self._confirm()
             await self._in_thread(self.store.append, batch, True)
         finally:
+            self._began = None
             self._wake()
         self._recent.take(batch)
         self._metrics.journal.observe(monotonic() - began)
@@ -235,6 +248,11 @@ class Journal:
         if str(error) != self.trouble:
             self.trouble = str(error)
             _log.error("journal_not_written", log=self.name, error=self.trouble)
+
+    def _tell_if_late(self) -> None:
+        """A disk that hangs gives no error: nobody else waits for it until it has answered."""
+        if self._began is not None and monotonic() - self._began >= LATE_SECONDS:
+            self._failed(OSError(f"a write has taken longer than {LATE_SECONDS:g} s"))
 
     def _told(self, error: Exception) -> None:
         if not isinstance(error, LogError):

@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from events.errors import LogUnavailable
+from services.admin.access import lost_credentials
 from services.admin.access.lost_credentials import LostCredentials
 from services.admin.healing.gate import Gate
 from tests.services.admin.stage import in_memory
@@ -103,3 +104,13 @@ async def test_a_look_that_failed_is_made_again(stage, monkeypatch):
             await stage.lost.run()
     async with running(stage):
         assert await stage.looked() == 2
+
+
+async def test_while_some_are_lost_it_looks_again_now_and_then(stage, monkeypatch):
+    monkeypatch.setattr(lost_credentials, "AGAIN_SECONDS", 0.01)
+    stage.credentials.kept.clear()
+    async with running(stage):
+        stage.gate.open()
+        assert await stage.looked() == 2
+        await stage.credentials.set_key(KEY, "d1" * 32)
+        await until(lambda: stage.shown[-1] == 1)

@@ -38,7 +38,9 @@ class Desk:
         tracked = SimpleNamespace(journal=journal, tail=self.tail)
         self.overruled: list[str] = []
         roll = SimpleNamespace(overrule=lambda _, name: self.overruled.append(name))
-        self.gathering: Any = SimpleNamespace(name="log", log=Log(), tracked=tracked, roll=roll)
+        self.gathering: Any = SimpleNamespace(
+            name="log", log=Log(), tracked=tracked, roll=roll, hindrance=""
+        )
         self.giving_up = GivingUp(self.gathering, self.forks)  # type: ignore[arg-type]  # all of it that is used
 
     def kept(self) -> list[tuple[int, int]]:
@@ -63,9 +65,43 @@ async def test_what_a_failing_disk_has_not_taken_yet_is_kept_too(place, written)
 async def test_a_journal_that_somebody_else_has_cut_is_not_cut_again(place):
     desk = Desk(place, len(OURS))
     kept = await desk.giving_up.keep_journal(PARTED)
-    desk.gathering.tracked.journal.entries.append(OURS[-1]._replace(position=len(OURS) + 1))
+    del desk.gathering.tracked.journal.entries[COMMON:]
     await desk.giving_up.cut(PARTED, kept)
     assert desk.steps == []
+
+
+async def test_a_journal_that_has_grown_meanwhile_is_kept_anew_before_it_is_cut(place):
+    desk = Desk(place, len(OURS))
+    kept = await desk.giving_up.keep_journal(PARTED)
+    desk.gathering.tracked.journal.entries.append(OURS[-1]._replace(position=len(OURS) + 1))
+    with pytest.raises(LogUnavailable, match="grown"):
+        await desk.giving_up.cut(PARTED, kept)
+    assert desk.steps == []
+
+
+async def test_a_journal_that_is_not_open_is_neither_kept_nor_cut_and_that_is_told_once(place):
+    """Nobody knows what is in it; it may be another process' own."""
+    desk = Desk(place, len(OURS))
+    journal = desk.gathering.tracked.journal
+    journal.is_open, journal.trouble = False, "another process writes to it"
+    with capture_logs() as lines:
+        for _ in range(3):
+            with pytest.raises(LogUnavailable, match="another process"):
+                await desk.giving_up.give_up()
+    assert [line["event"] for line in lines] == ["cannot_give_up"]
+    assert "another process" in desk.gathering.hindrance
+    assert (desk.steps, desk.kept()) == ([], [])
+
+
+async def test_a_memory_that_does_not_reach_back_to_the_journal_is_kept_and_the_hole_is_told(place):
+    desk = Desk(place, 1)
+    desk.tail.clear()
+    desk.tail.take(OURS[COMMON:])
+    with capture_logs() as lines:
+        await desk.giving_up.keep_journal(head_of(OURS[0]))
+    assert desk.kept() == [(COMMON + 1, len(OURS))]
+    (hole,) = (line for line in lines if line["event"] == "fork_has_a_hole")
+    assert (hole["after"], hole["before"]) == (1, COMMON + 1)
 
 
 async def test_without_a_journal_the_memory_is_kept(place):

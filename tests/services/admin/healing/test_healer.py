@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from events.chain import Chain, Head
-from events.errors import Conflict
+from events.errors import Conflict, LogUnavailable
 from events.lines import to_line
 from events.model import LogHealed
 from events.streams.link import ReplyLost
@@ -229,3 +230,16 @@ async def test_a_log_that_another_server_turns_out_to_hold_was_not_healed(log):
     await desk.look()
     assert desk.gate.is_open
     assert (desk.mouth.said, healed(desk)) == ([], 0)
+
+
+async def test_that_a_log_went_back_is_told_once_however_often_it_is_tried(log):
+    desk = Desk()
+
+    async def is_fenced(*_: Any) -> None:
+        raise LogUnavailable("another one puts it back")
+
+    desk.mouth.put = is_fenced
+    with capture_logs() as lines:
+        for _ in range(3):
+            await desk.look()
+    assert [line["event"] for line in lines].count("log_went_back") == 1

@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry
 from events.chain import GENESIS, Chain, Entry, Head, head_of
 from events.envelope import TYPES
 from events.errors import LogUnavailable
-from events.model import ForkSettled
+from events.model import ForkSettled, PositionPassed
 from events.signing import KeyRing
 from events.streams.log import RedisLog
+from events.streams.rebuilding import Rebuilding
 from projections.healing import Side
 from projections.tail import Tail
 from projections.witnesses import Word
@@ -44,6 +45,7 @@ class Journal:
 
     def __init__(self, steps: list[str], count: int = len(OURS)) -> None:
         self.entries, self.steps = OURS[:count], steps
+        self.is_open, self.trouble = True, None
 
     @property
     def chain(self) -> Chain:
@@ -65,12 +67,12 @@ class Desk:
     """An operator's desk over a real log that holds ``THEIRS``."""
 
     def __init__(self, log: RedisLog, tmp_path: Any) -> None:
-        self.log, self.steps = log, list[str]()
+        self.log, self.steps, self.theirs = log, list[str](), list(THEIRS)
         self.journal = Journal(self.steps)
         self.forks = ForkFiles(tmp_path / "forks", AdminMetrics(CollectorRegistry()))
         gathering: Any = SimpleNamespace(
             name="log", log=log, keys=KeyRing(), facts=self.facts, offers=self.offers,
-            entry=self.entry, tracked=SimpleNamespace(journal=self.journal, tail=Tail()),
+            entry=self.entry, hindrance="", tracked=SimpleNamespace(journal=self.journal, tail=Tail()),
         )  # fmt: skip
         healer: Any = SimpleNamespace(
             turn=asyncio.Lock(), gate=Gate("log"), gathering=gathering,
@@ -79,16 +81,16 @@ class Desk:
         self.settling = Settling(healer, self.forks, GivingUp(gathering, self.forks))
 
     async def facts(self) -> Facts:
-        theirs = Side("log", 1, HEAD, {e.position: e.hash for e in THEIRS})
+        theirs = Side("log", 1, len(self.theirs), {e.position: e.hash for e in self.theirs})
         ours = Side(JOURNAL, 1, HEAD, {e.position: e.hash for e in OURS})
         said = [("chat-1", Word(HEAD, OURS[-1].hash))]
-        return Facts(head_of(THEIRS[-1]), True, theirs, [ours], said, {})
+        return Facts(head_of(self.theirs[-1]), True, theirs, [ours], said, {})
 
     async def offers(self, _names: set[str]) -> dict[str, list[Entry]]:
         return {}
 
     async def entry(self, position: int) -> Entry:
-        return THEIRS[position - 1]
+        return self.theirs[position - 1]
 
     async def closes(self) -> bool:
         """Whether the log says that it was settled."""
@@ -139,3 +141,31 @@ async def test_a_decision_that_is_interrupted_leaves_the_journal_as_it_was_and_m
     done = await desk.settling.settle("log")
     assert (await desk.closes(), done.file) == (True, kept.name)
     assert desk.forks.list() == [kept]
+
+
+async def test_what_others_append_until_the_journal_is_put_in_its_place_is_passed_too(
+    desk, link_to, server, keys, monkeypatch
+):
+    """Its position is used once: what is said of the fork stands behind it."""
+    scribe = Scribe()
+    scribe.opened()
+    for version, text in enumerate(("v1", "v2", "theirs", "and theirs"), 1):
+        scribe.saved(text, version)
+    late = scribe.entries[-1]
+
+    class Slow(Rebuilding):
+        async def begin(self) -> None:
+            await PUT_BACK(desk.log, [late], head_of(THEIRS[-1]), "other", last=True)
+            desk.theirs.append(late)
+            await super().begin()
+
+    desk.settling.healer.putting_back.rebuilding = lambda: Slow(link_to(server.url), keys, "me")
+    desk.journal.entries = list(OURS)
+    done = await desk.settling.settle("journal")
+    held = await desk.log.read(0)
+    assert [each.hash for each in held[:HEAD]] == [each.hash for each in OURS]
+    assert TYPES[PositionPassed].encode() in held[late.position - 1].event
+    assert TYPES[ForkSettled].encode() in held[-1].event
+    assert (held[-1].position, done.position) == (late.position + 1, late.position + 1)
+    (kept,) = desk.forks.list()
+    assert (kept.first, kept.last) == (HEAD, late.position)

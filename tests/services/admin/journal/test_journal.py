@@ -428,6 +428,35 @@ async def test_a_disk_that_fails_is_told_once_and_written_to_again(
     assert told_of == ["journal_not_written", "journal_recovered"]
 
 
+async def test_a_disk_that_hangs_is_told_once_and_costs_only_the_first_its_time(desk, monkeypatch):
+    monkeypatch.setattr(module, "LATE_SECONDS", 0.02)
+    desk.disk.may_sync.clear()
+    with capture_logs() as told:
+        position = await desk.write()
+        for _ in range(2):
+            assert not await desk.journal.safe(position, 0.1)
+        async with asyncio.timeout(5.0):
+            assert not await desk.journal.safe(position, 60.0)
+        assert desk.metric("promptcast_journal_errors_total") == 1
+        desk.disk.may_sync.set()
+        await desk.safe()
+        await until(lambda: not desk.journal.trouble)
+    assert [line["event"] for line in told] == ["journal_not_written", "journal_recovered"]
+
+
+async def test_what_is_not_open_is_not_cut(desk):
+    """Another process writes to it: what is there is not this one's."""
+    await desk.write()
+    await desk.safe()
+    other = await again(desk)
+    await other.journal.open()
+    with pytest.raises(OSError, match="not open"):
+        await other.journal.cut(0)
+    assert not other.journal.is_open
+    await other.journal.close()
+    assert desk.kept() == desk.scribe.entries
+
+
 async def test_while_there_is_trouble_nobody_waits_for_the_next_try(desk, monkeypatch):
     monkeypatch.setattr(module, "PAUSES", (60.0, 60.0))
     await desk.stop()
