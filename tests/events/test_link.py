@@ -212,6 +212,7 @@ async def test_a_command_that_was_cut_off_on_its_way_is_lost_and_not_sent_again(
 async def test_a_command_without_a_reply_in_time_is_lost_and_not_sent_again(
     server, link, proxy, keys
 ):
+    await echo(link, b"connected")  # which may take longer than the call below
     proxy.to_client = on(b"INCR", eaten)
     with pytest.raises(ReplyLost, match=r"no reply from Redis within 0.1 s"):
         await link.call("INCR", keys.log, seconds=0.1)
@@ -219,6 +220,7 @@ async def test_a_command_without_a_reply_in_time_is_lost_and_not_sent_again(
 
 
 async def test_a_reply_that_comes_too_late_is_never_taken_for_another_s(link, proxy):
+    await echo(link, b"connected")
     proxy.to_client = on(b"first", late(0.3))
     with pytest.raises(ReplyLost):
         await echo(link, b"first", seconds=0.1)
