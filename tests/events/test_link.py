@@ -149,6 +149,7 @@ async def test_each_call_has_a_deadline_of_its_own(link, proxy):
 
 
 async def test_a_deadline_holds_even_when_a_call_before_had_a_nearer_one(link, proxy):
+    await echo(link, b"connected")
     await echo(link, b"in time", seconds=0.05)
     proxy.to_client = on(b"late", eaten)
     with pytest.raises(ReplyLost, match=r"within 0.2 s"):
