@@ -17,6 +17,7 @@
     ├── LogError                 everything that can go wrong with the log
     │   ├── LogUnavailable       not reached within the deadline; nothing was changed
     │   │   ├── NotDurable       the server refuses writes (disk, memory, replicas, rights)
+    │   │   ├── Fenced           somebody else is putting the log back
     │   │   ├── ServerChanged    the server is another one than before (link.py asks it)
     │   │   └── Shut             the log is not known to be whole (services/admin/healing/gate.py)
     │   ├── OutcomeUnknown       an append that may or may not have landed
@@ -52,6 +53,10 @@ class LogUnavailable(LogError):
 
 class NotDurable(LogUnavailable):
     """The server answered, but refuses to write (read-only, out of memory, disk, rights)."""
+
+
+class Fenced(LogUnavailable):
+    """Somebody else is putting the log back: until that is done, nobody writes to it."""
 
 
 class ServerChanged(LogUnavailable):

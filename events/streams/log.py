@@ -13,6 +13,7 @@ from events.clock import ServerClock
 from events.errors import (
     AppendExpired,
     Conflict,
+    Fenced,
     LogDiverged,
     LogUnavailable,
     NotDurable,
@@ -95,7 +96,7 @@ class RedisLog:
         if status == b"moved":
             raise Conflict(head_position(head), to_text(stored))
         if status == b"fenced":
-            raise LogUnavailable("the log is being put back; nothing was written")
+            raise Fenced("the log is being put back; nothing was written")
         if status == b"expired":
             raise AppendExpired("the append reached the log too late; nothing was written")
         return Landed(int(at), durable)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from events.chain import Entry, Head
-from events.errors import Conflict, LogDiverged, LogUnavailable
+from events.errors import Conflict, Fenced, LogDiverged
 from events.memory import size_of
 from events.streams.entries import head_position, to_raw, to_text
 from events.streams.keys import Keys
@@ -31,7 +31,7 @@ async def put_back(
 
     ``holder`` has the fence of ``keys`` from then on, for 10 s, unless ``last``. Without entries it
     only takes the fence, or renews it. All of them are put back or none: raises ``Conflict`` when the
-    head is not ``after``, ``LogUnavailable`` when another holder has the fence, and ``LogDiverged``
+    head is not ``after``, ``Fenced`` when another holder has the fence, and ``LogDiverged``
     when the stream takes no entry there (it is no stream, or had entries that were deleted): then only
     :class:`~events.streams.rebuilding.Rebuilding` helps. ``ReplyLost``: look where the head is now.
     """
@@ -42,7 +42,7 @@ async def put_back(
         *(part for entry in entries for part in _parts(entry)), seconds=PUT_SECONDS,
     )  # fmt: skip
     if answer == b"fenced":
-        raise LogUnavailable("the log is being put back by somebody else; nothing was written")
+        raise Fenced("the log is being put back by somebody else; nothing was written")
     if answer == b"moved":
         raise Conflict(head_position(head), to_text(stored))
     if answer == b"closed":

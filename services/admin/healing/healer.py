@@ -12,7 +12,7 @@ from typing import Literal
 
 import structlog
 
-from events.errors import Conflict, LogError, LogUnavailable, StrayId
+from events.errors import Conflict, Fenced, LogError, LogUnavailable, StrayId
 from events.model import LogHealed
 from projections.healing import Decision, Forked, Heal, Open, Wait, decide
 from projections.settlements import Search, Settlement
@@ -188,7 +188,7 @@ class Healer:
         self._begun = begun
         try:
             await self.putting_back.run(heal.parts, facts.holders, facts.head)
-        except Conflict:  # somebody else does it, and says so
+        except (Conflict, Fenced):  # somebody else does it, and says so
             self._begun = None
             raise
         self._healed(begun)

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from events.chain import Chain, Head
-from events.errors import Conflict, LogUnavailable
+from events.errors import Conflict, Fenced, LogUnavailable
 from events.lines import to_line
 from events.model import LogHealed
 from events.streams.link import ReplyLost
@@ -201,12 +201,13 @@ async def test_what_was_put_back_is_said_as_a_whole_though_the_servers_answer_wa
     assert healed(desk) == 1
 
 
-async def test_what_somebody_else_has_put_back_meanwhile_is_theirs_to_say(log):
+@pytest.mark.parametrize("error", [Conflict(LAST.position, LAST.hash), Fenced("by another")])
+async def test_what_somebody_else_has_put_back_meanwhile_is_theirs_to_say(log, error):
     desk = Desk()
 
     async def is_late(*_: Any) -> None:
         log.last = LAST.position
-        raise Conflict(LAST.position, LAST.hash)
+        raise error
 
     desk.mouth.put = is_late
     await desk.look()
