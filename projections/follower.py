@@ -10,36 +10,19 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from events.chain import STRAY_FROM, Chain, Entry, Head, Outcome, Recorded, read
-from events.errors import (
-    ClaimError,
-    LogDiverged,
-    LogError,
-    LogForked,
-    LogMissing,
-    LogShorter,
-)
+from events.chain import STRAY_FROM, Chain, Entry, Outcome, Recorded, read
+from events.errors import ClaimError, LogDiverged, LogError, LogForked, LogMissing, LogShorter
 from events.log import EventLog, Feed, Pulse
 from projections.applying import Applied, Read
-from projections.looks import Looks
+from projections.freshness import Freshness
+from projections.looks import Looks, confirm
 from projections.observer import Observer
+from projections.pace import Pace
 from projections.reading import ReadAhead
 from projections.settlements import Search
 
 KEPT = ("stale", "diverged")
 """States in which what was known before is shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast things go. Seconds."""
-
-    beat: float = 1.0
-    backoff: float = 0.02
-    backoff_most: float = 1.0
-    stale_after: float = 5.0
-    rebuild_after: float | None = 60.0
-    """How long a log that is another one is waited upon before it is believed; None: for ever."""
 
 
 class _MissedWakeUp(LogError):
@@ -73,7 +56,7 @@ class Follower:
     observer: Observer
     report: Callable[[], bytes] = bytes
     beat: Callable[[], Awaitable[None]] = _nothing
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)
     jitter: Callable[[float, float], float] = _longest
     """A number between two, such as ``random.uniform``: a fleet must not come back all at once."""
     taken: Callable[[Sequence[Entry]], None] = _not_taken
@@ -96,13 +79,12 @@ class Follower:
     """The log that this machine knew, while nothing of it is held here: no other is followed."""
     _clock: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
     _looks: Looks = field(default_factory=Looks)
-    _reached_at: float | None = None
-    _behind: tuple[float, int] | None = None
-    """A look found the log at this position, which was not applied; the look before it began then
-    (monotonic). Until it is applied, what is held may be as old as that."""
-    _diverged_since: float | None = None
+    _fresh: Freshness = field(init=False)
     _trouble: str | None = None
     _search: Search | None = None
+
+    def __post_init__(self) -> None:
+        self._fresh = Freshness(self.pace.stale_after, lambda: self._clock())  # noqa: PLW0108  as it is then
 
     @property
     def position(self) -> int:
@@ -111,30 +93,22 @@ class Follower:
 
     def stale_seconds(self) -> float | None:
         """For how long the log was not reached, once that is longer than the limit."""
-        if self._reached_at is None:
-            return None
-        silent = self._clock() - self._reached_at
-        return silent if silent > self.pace.stale_after else None
+        return self._fresh.silent()
 
     def outdated_seconds(self) -> float | None:
-        """For how long what is held may be old: the log was not reached, or not read as far as it was
-        seen to go, or is not the one that is followed; None while that is no longer than the limit."""
-        behind = self._behind[0] if self._behind and self.position < self._behind[1] else None
-        known = (self._reached_at, self._diverged_since, behind)
-        since = [each for each in known if each is not None]
-        old = self._clock() - min(since) if since else 0.0
-        return old if old > self.pace.stale_after else None
+        """For how long what is held may be old, once that is longer than the limit."""
+        return self._fresh.outdated(self.position)
 
     def resume(self, chain: Chain, silent: float | None = None) -> None:
         """Start from a kept state: at ``chain``, and as if last told ``silent`` seconds ago."""
         self.applied.chain = chain
         if silent is not None:
-            self._reached_at = self._clock() - max(silent, self.pace.stale_after)
+            self._fresh.resumed(silent)
             self._set_state("stale", f"a kept state of {silent:.0f} s ago")
 
     def distrust(self, error: LogDiverged) -> None:
         """The log is not the one that it should be, even if nothing of it was followed here yet."""
-        self._diverged_since = self._diverged_since or self._clock()
+        self._fresh.distrust()
         self._set_state("diverged", str(error))
 
     async def run(self) -> None:
@@ -161,18 +135,18 @@ class Follower:
             except Exception as error:  # noqa: BLE001  told, and recovered from like any error
                 self.observer.crashed(error)
             failures += 1
-            await asyncio.sleep(self._backoff(failures))
+            await asyncio.sleep(self.pace.pause(failures, self.jitter))
 
     async def catch_up(self) -> None:
         """Check that the log is ours, and apply all that it holds. Raises any ``LogError``."""
         await self.look()
-        if self.position < self.head_position and self._diverged_since is None:
+        if self.position < self.head_position and self._fresh.diverged_since is None:
             self._set_state("catching_up", f"from {self.position} to {self.head_position}")
         async with ReadAhead(self.log) as ahead:
             while entries := await ahead.behind(self.position):
                 await self.take(entries)
         self.applied.settle()
-        self._trouble = self._diverged_since = self._search = None
+        self._trouble = self._fresh.diverged_since = self._search = None
         self._set_state("current", f"at position {self.position}")
 
     def advance(self, entries: Sequence[Entry]) -> None:
@@ -240,16 +214,14 @@ class Follower:
     async def look(self) -> Pulse:
         """Look at the log; raises the ``LogDiverged`` that fits when it is not the one we know."""
         known = (self.remembered or self.applied.chain).head
-        began, before = self._clock(), self._reached_at
+        began, before = self._clock(), self._fresh.reached_at
         pulse = await self.log.pulse(known.position)
         if pulse.head_position < STRAY_FROM:
             self.head_position = max(pulse.head_position, self.position)
-        if self._behind is None or self.position >= self._behind[1]:
-            self._behind = began if before is None else before, self.head_position
-        self._reached_at = self._clock()
+        self._fresh.looked(began if before is None else before, self.position, self.head_position)
         self._looks.note(self.head_position, began)
         self.observer.reached(pulse, self.position)
-        _check(pulse, known)
+        confirm(pulse, known)
         self.remembered = None
         return pulse
 
@@ -261,12 +233,12 @@ class Follower:
             self.observer.lost(error)
         if isinstance(error, LogDiverged):
             self.distrust(error)
-        elif self.stale_seconds() is not None and self._diverged_since is None:
+        elif self.stale_seconds() is not None and self._fresh.diverged_since is None:
             self._set_state("stale", str(error))
 
     async def _live_with(self, error: LogError) -> None:
         """While the log is another one: keep reporting, and follow it once it was there for long."""
-        if not isinstance(error, LogDiverged) or self._diverged_since is None:
+        if not isinstance(error, LogDiverged) or self._fresh.diverged_since is None:
             return
         await self._beat_anyway()
         if not isinstance(error, LogForked | LogShorter):
@@ -278,13 +250,14 @@ class Follower:
     async def rebuild(self) -> None:
         """Follow the log that is there from its beginning; raises what ``giving_up`` does."""
         await self.giving_up()
-        self.remembered = self._search = self._behind = None
+        self.remembered = self._search = None
+        self._fresh.rebuilt()
         self._looks.forget()
         self.applied.rebuild()
         self.rebuilt()
 
     def _is_patient_no_more(self) -> bool:
-        patience, since = self.pace.rebuild_after, self._diverged_since
+        patience, since = self.pace.rebuild_after, self._fresh.diverged_since
         if patience is None or since is None:
             return False
         return self._clock() - since >= patience
@@ -318,21 +291,8 @@ class Follower:
         except LogError:
             return False
 
-    def _backoff(self, failures: int) -> float:
-        most = min(self.pace.backoff * 2 ** min(failures, 10), self.pace.backoff_most)
-        return self.jitter(most / 2, most)
-
     def _set_state(self, state: str, reason: str) -> None:
         if state != self.state:
             self.state = state
             self.serving = self.serving or (state in KEPT and self.position > 0)
             self.observer.changed(state, reason)
-
-
-def _check(pulse: Pulse, known: Head) -> None:
-    if not pulse.exists:
-        raise LogMissing(known.position)
-    if pulse.head_position < known.position:
-        raise LogShorter(pulse.head_position, known.position)
-    if known.position and pulse.stored_at != known.stored:
-        raise LogForked(known.position)

@@ -7,7 +7,9 @@ never longer than the time since the last look, by a clock that nobody sets.
 from collections import deque
 from dataclasses import dataclass, field
 
-from events.chain import Entry
+from events.chain import Entry, Head
+from events.errors import LogForked, LogMissing, LogShorter
+from events.log import Pulse
 
 LOOKS_KEPT = 16
 
@@ -44,3 +46,13 @@ class Looks:
         """Another log is followed from now on."""
         self.live_from = None
         self._seen.clear()
+
+
+def confirm(pulse: Pulse, known: Head) -> None:
+    """Raises the ``LogDiverged`` that fits unless the log that was looked at holds ``known``."""
+    if not pulse.exists:
+        raise LogMissing(known.position)
+    if pulse.head_position < known.position:
+        raise LogShorter(pulse.head_position, known.position)
+    if known.position and pulse.stored_at != known.stored:
+        raise LogForked(known.position)

@@ -20,9 +20,10 @@ from events.streams.link import Connect, Link, connector
 from events.streams.log import RedisLog
 from events.streams.shelf import Shelf
 from projections.applying import Applied
-from projections.follower import Follower, Pace
+from projections.follower import Follower
 from projections.held import Held
 from projections.history import History, fold
+from projections.pace import Pace
 from services.admin.access.bootstrap import tell_if_locked_out
 from services.admin.access.lost_credentials import LostCredentials
 from services.admin.access.parts import AccessParts, build_access

@@ -22,9 +22,10 @@ from events.streams.link import Link, connector
 from events.streams.log import RedisLog
 from events.streams.shelf import Shelf
 from projections.applying import Applied
-from projections.follower import Follower, Pace
+from projections.follower import Follower
 from projections.held import Held
 from projections.live import Live
+from projections.pace import Pace
 from projections.tail import Tail
 from services.chat.app import DRAIN, UPSTREAM, build_app, make_runner
 from services.chat.keeping import Keeping, keeping_of

@@ -15,9 +15,10 @@ from events.model import PromptSaved
 from events.signing import KeyRing
 from projections import live
 from projections.applying import Applied
-from projections.follower import Follower, Pace
+from projections.follower import Follower
 from projections.held import Held
 from projections.live import Live
+from projections.pace import Pace
 from tests.scribe import Scribe, recorded
 from tests.waiting import until
 

@@ -10,7 +10,7 @@ from events.envelope import digest
 from events.errors import ClaimLost, LogForked, LogMissing, LogShorter, LogUnavailable, StrayId
 from events.limits import MAX_EVENT_BYTES
 from events.signing import KeyRing
-from projections.follower import Pace
+from projections.pace import Pace
 from tests.projections.rig import BOMB, QUICK, Rig, other_log
 from tests.scribe import Scribe
 from tests.waiting import until

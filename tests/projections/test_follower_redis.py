@@ -16,9 +16,10 @@ from events.streams.rebuilding import Rebuilding
 from events.writing import seal
 from projections import history
 from projections.applying import Applied
-from projections.follower import Follower, Pace
+from projections.follower import Follower
 from projections.held import Held
 from projections.history import History
+from projections.pace import Pace
 from tests.faults_proxy import FaultsProxy, eaten, on
 from tests.projections.rig import Notes, other_log
 from tests.scribe import saved

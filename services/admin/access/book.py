@@ -27,8 +27,9 @@ from events.streams.log import RedisLog
 from projections import access as rules
 from projections.access import Access, Key, Person
 from projections.applying import Applied
-from projections.follower import Follower, Pace
+from projections.follower import Follower
 from projections.held import Held
+from projections.pace import Pace
 from projections.refusals import Refused
 from services.admin.access.observing import AccessObserver
 from services.admin.appending import AppendQueue

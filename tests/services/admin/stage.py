@@ -19,9 +19,10 @@ from events.streams.keys import Keys
 from events.streams.link import Link, connector
 from projections.applying import Applied
 from projections.fleet import Member
-from projections.follower import Follower, Pace
+from projections.follower import Follower
 from projections.held import Held
 from projections.history import History, fold
+from projections.pace import Pace
 from projections.reports import LiveVersion, Rejection, Report, Status
 from services.admin.access.parts import AccessParts
 from services.admin.app import build_app, make_runner

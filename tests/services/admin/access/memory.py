@@ -9,7 +9,7 @@ from argon2 import Parameters, Type
 
 from events.memory import MemoryFeed, MemoryLog
 from events.signing import KeyRing
-from projections.follower import Pace
+from projections.pace import Pace
 from services.admin.access.book import make_book
 from services.admin.access.parts import AccessParts
 from services.admin.access.secrets import Secrets

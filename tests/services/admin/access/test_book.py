@@ -18,7 +18,7 @@ from events.memory import MemoryFeed, MemoryLog
 from events.signing import KeyRing
 from events.streams.keys import Keys
 from events.streams.link import connector
-from projections.follower import Pace
+from projections.pace import Pace
 from projections.refusals import Exists, LastAdmin, NotFound
 from services.admin.access.book import Book, build_book, make_book
 from services.admin.journal.journal import journal_of
