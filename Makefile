@@ -15,7 +15,7 @@ LOCKER = $(VENV)/locker/bin/uv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test check browser screenshots soak system-faults faults faults-quick bench bench-smoke integration-redis schemathesis lock clean
+.PHONY: help install run test check browser screenshots soak system-faults faults faults-quick deploy-check bench bench-smoke integration-redis schemathesis lock clean
 
 help: ## this list
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -80,6 +80,9 @@ faults: $(VENV)/.dev ## break servers, links and processes on purpose, and judge
 
 faults-quick: $(VENV)/.dev ## the part of it that takes less than four minutes
 	@$(BIN)/python -m tests.faults --quick $(ARGS)
+
+deploy-check: $(VENV)/.dev ## what deploy/ holds, on real programs: Prometheus, HAProxy, nginx, Redis, Sentinel
+	@$(PYTEST) -m deploy -n $(WORKERS) --dist loadscope --timeout 240 $(ARGS) tests/deploy
 
 bench: $(VENV)/.dev ## measure ours beside its floor; prints a table and writes JSON
 	@$(BIN)/python -m tests.bench $(ARGS)

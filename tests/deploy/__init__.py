@@ -1,0 +1,1 @@
+"""What deploy/ holds, run on the programs that it is written for."""
