@@ -4,7 +4,7 @@ import asyncio
 from typing import Literal
 
 from events.chain import Entry
-from tests.faults.aftermath import furthest, metric, promised
+from tests.faults.aftermath import furthest, head_now, metric, promised
 from tests.faults.copies import copied
 from tests.faults.facts import Limits, data_of
 from tests.faults.mending import settles, state_of
@@ -33,9 +33,10 @@ async def foreign(stage: Stage) -> None:
     copies.sends()
     rig.well("server")
     await _is_forked(stage, "admin-1")
-    before = stage.acknowledged()
+    before = await asyncio.to_thread(head_now, stage)
     await stage.lasts(stage.some(0.5, 2.0))
-    promised(stage, stage.acknowledged() == before, "nothing was saved while nobody had decided")
+    head = await asyncio.to_thread(head_now, stage)
+    promised(stage, head == before, f"nobody had decided, and the log went from {before} to {head}")
     await settles(stage, "admin-1", _side(stage))
     rig.over()
     promised(stage, await metric(rig, "promptcast_forks_kept", "admin-1") >= 1, "a fork file")
