@@ -6,7 +6,7 @@ hash was changed where it stands: the journal's is taken instead. Only the chain
 is the log that it was.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -73,11 +73,11 @@ class Repairing:
         last, position = "0-0", 0
         while found := await self.log.raw(last):
             last = found[-1].id
-            for entry in self._ours(found):
-                async for missing in self._between(position, entry.position):
+            for together in _without_holes(self._ours(found)):
+                async for missing in self._between(position, together[0].position):
                     yield missing
-                yield [entry]
-                position = entry.position
+                yield together
+                position = together[-1].position
         async for missing in self._between(position, None):
             yield missing
 
@@ -110,3 +110,15 @@ class Repairing:
                 f"positions {position + 1} to {until - 1} are neither in the log nor in the journal"
             )
             raise Invalid((Mistake("", gap),))
+
+
+def _without_holes(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """``entries``, as they follow each other: what is written at once costs the disk one sync."""
+    together: list[Entry] = []
+    for entry in entries:
+        if together and entry.position != together[-1].position + 1:
+            yield together
+            together = []
+        together.append(entry)
+    if together:
+        yield together

@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.chain import Recorded
+from events.chain import GENESIS, Recorded
 from events.model import LogHealed
 from projections.refusals import Invalid
 from services.admin.mending.repairing import Repairing
@@ -97,3 +97,24 @@ async def test_a_log_that_takes_no_entry_behind_ids_that_were_deleted_takes_them
     await repairing.run()
     await healed(log, scribe, after=4, cause="stray")
     server.call("XADD", keys.log, "6-0", "the next", "one")
+
+
+async def test_a_long_log_is_written_in_few_steps(server, log, scribe, closing, rebuilding, keys):
+    """Each of them waits for the server's disk, and nobody appends meanwhile."""
+    for version in range(4, 600):
+        scribe.saved(f"v{version}", version)
+    server.call("DEL", keys.log)
+    await log.put_back(scribe.entries, GENESIS, "somebody", last=True)
+    server.call("XDEL", keys.log, "300-0")
+    repairing = Repairing(log, rebuilding, closing, Copied(scribe.entries))
+    before = scripts_run(server)
+    done = await repairing.run()
+    assert (done.position, repairing.filled) == (601, [300])
+    assert scripts_run(server) - before < 40
+
+
+def scripts_run(server) -> int:
+    """How often the server was sent a script."""
+    with server.client() as client:
+        told = client.info("commandstats")
+    return sum(told.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha"))
