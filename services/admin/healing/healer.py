@@ -8,7 +8,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import structlog
 
@@ -28,6 +28,18 @@ LEAST_SECONDS = 0.02
 """Between two looks, however many speak."""
 NAMED = 5
 _REPAIR = "run 'promptcast repair'"
+
+
+class Hearing(NamedTuple):
+    """Who was heard when a look began. Facts that are gathered later have at least those words; who
+    speaks only meanwhile may be missing in them, and so is waited for until the next look."""
+
+    missing: set[str]
+    """Who has still to speak."""
+    waited_out: bool
+    """They had time enough."""
+    goes_on: bool
+    """This instance has just started, and listens whether somebody knows more."""
 
 
 @dataclass(slots=True)
@@ -76,8 +88,9 @@ class Healer:
             self._looked_at, self._search, self._begun = doubted_at, None, None
             await self.gathering.tracked.log.writer.close()  # type: ignore[attr-defined]  # a RedisLog
         try:
+            hearing = await self._hearing()  # first: whose word is not waited for is among the facts
             facts = await self.gathering.facts()
-            decision = await self._decided(facts)
+            decision = await self._decided(facts, hearing)
             if self._is_about(doubted_at):
                 await self._carry_out(decision, facts)
         except StrayId as error:
@@ -94,19 +107,21 @@ class Healer:
 
     # --- deciding ---------------------------------------------------------------------------------
 
-    async def _decided(self, facts: Facts) -> Decision:
-        missing = await self._missing()
+    async def _hearing(self) -> Hearing:
         waited_out = monotonic() - self.gate.doubted_at >= self.rejoin_after
+        return Hearing(await self._missing(), waited_out, self._is_listening())
+
+    async def _decided(self, facts: Facts, hearing: Hearing) -> Decision:
         settlements = await self._settlements(facts)
         if settlements is None:
             return Wait("to read what was decided of this log", (ME,))
-        args = facts.words, missing, waited_out, settlements
+        args = facts.words, hearing.missing, hearing.waited_out, settlements
         decision = decide(facts.log, facts.tails, *args)
         if not isinstance(decision, Open):
             return decision
-        return await self._kept_shut(facts) or decision
+        return await self._kept_shut(facts, hearing) or decision
 
-    async def _kept_shut(self, facts: Facts) -> Decision | None:
+    async def _kept_shut(self, facts: Facts, hearing: Hearing) -> Decision | None:
         """What else speaks against opening a log that nobody contradicts; None when nothing does."""
         follower = self.gathering.tracked.follower
         mine = follower.applied.chain.head
@@ -116,7 +131,7 @@ class Healer:
             return Wait(f"to follow what was decided of this log{hindrance}", (ME,))
         if follower.state == "diverged" and (why := await self.gathering.misses(mine.position)):
             return Forked(f"{why}: {_REPAIR}")
-        if self._is_listening():
+        if hearing.goes_on:
             return Wait("to listen whether somebody knows more", (ME,))
         return None
 

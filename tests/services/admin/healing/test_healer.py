@@ -1,6 +1,7 @@
 """The healer: what it must not take for granted while it looks, and who is asked for what they hold."""
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -128,6 +129,32 @@ async def test_a_journal_that_cannot_be_read_yet_is_waited_for_but_not_for_ever(
     patient = Desk(journal, rejoin_after=0.0)
     await patient.look()
     assert patient.gate.is_open
+
+
+async def test_who_speaks_while_the_facts_are_gathered_is_waited_for_until_they_hold_its_word(
+    monkeypatch,
+):
+    """Else a log would be opened, or healed in part, against a word that was heard in time."""
+    desk = Desk()
+    one_more = Report("chat-1", "i", 2, HEAD.position + 1, "ab" * 32, "diverged", log_id="log-1")
+    desk.roll.hear(replace(one_more, sequence=1, position=HEAD.position, hash=HEAD.digest))
+    desk.gate.open()
+    desk.gate.doubt("the server is another one than before", anew=True)
+    desk.roll.hear(AdminReport("me", "run-1", desk.roll.sequence + 1))
+    speaks = [one_more]
+
+    async def facts(_self: Gathering) -> Facts:
+        words = desk.roll.of["log"].words("log-1")
+        await asyncio.sleep(0)  # the log is asked meanwhile
+        while speaks:
+            desk.roll.hear(speaks.pop())
+        return FACTS._replace(words=words)
+
+    monkeypatch.setattr(Gathering, "facts", facts)
+    await desk.look()
+    assert (desk.gate.state, "chat-1 to report again" in desk.gate.reason) == ("waiting", True)
+    await desk.look()
+    assert (desk.gate.state, "behind position" in desk.gate.reason) == ("waiting", True)
 
 
 async def test_of_many_who_have_seen_as_much_those_who_are_still_there_are_asked(monkeypatch):
