@@ -43,9 +43,14 @@ class Keeper:
             return
         found = await self._snapshot()
         if found:
-            chain, self.mirror.held.state = found
+            self._use(*found)
+
+    def _use(self, chain: Chain, history: History) -> None:
+        """Unless a request that came meanwhile has made the mirror read further: nobody goes back."""
+        self._kept_at = chain.head.position
+        if self.mirror.follower.position < self._kept_at:
+            self.mirror.held.state = history
             self.mirror.follower.resume(chain)
-            self._kept_at = chain.head.position
             structlog.get_logger().info("snapshot_used", position=self._kept_at)
 
     async def _holds(self, head: Head) -> bool:

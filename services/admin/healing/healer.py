@@ -88,7 +88,7 @@ class Healer:
             self._looked_at, self._search, self._begun = doubted_at, None, None
             await self.gathering.tracked.log.writer.close()  # type: ignore[attr-defined]  # a RedisLog
         try:
-            hearing = await self._hearing()  # first: whose word is not waited for is among the facts
+            hearing = await self._hearing()  # first: see there
             facts = await self.gathering.facts()
             decision = await self._decided(facts, hearing)
             if self._is_about(doubted_at):

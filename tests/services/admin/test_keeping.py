@@ -25,6 +25,7 @@ from services.admin.mirror import Mirror
 from services.admin.opening import open_log
 from services.metrics import AdminMetrics
 from tests.projections.rig import Notes
+from tests.scribe import Scribe
 
 KEYS = KeyRing({"k1": b"x" * 32})
 
@@ -71,6 +72,28 @@ async def test_a_kept_snapshot_is_where_the_next_instance_starts(made):
     first, make = made
     await first.keep()
     assert await _recalled(make()) == 1
+
+
+async def test_a_request_that_reads_on_while_the_snapshot_is_loaded_is_not_set_back(
+    made, monkeypatch
+):
+    """Else an answer would say of a change that landed that it did not: its place was passed before."""
+    first, make = made
+    await first.keep()
+    scribe = Scribe(KEYS, head=first.mirror.follower.applied.chain.head)
+    saved = scribe.saved("You are new.", 1)
+    await first.log.put_back([saved], first.mirror.follower.applied.chain.head, "me", last=True)
+    second = make()
+    looked = Shelf.find
+
+    async def find(self: Shelf, name: str) -> bytes | None:
+        packed = await looked(self, name)
+        await second.mirror.confirm()  # as a request does that comes right now
+        return packed
+
+    monkeypatch.setattr(Shelf, "find", find)
+    await second.recall()
+    assert (second.mirror.follower.position, set(second.mirror.history.prompts)) == (2, {"system"})
 
 
 async def test_a_snapshot_of_another_projection_is_not_taken_for_this_one(made):
