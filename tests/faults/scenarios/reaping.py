@@ -10,6 +10,7 @@ AFTER = 6.0
 SOON = (("reap_after", str(AFTER)),)
 REAPED_SECONDS = AFTER + 12.0
 JOINED_SECONDS = 15.0
+HEARD_SECONDS = 2.0
 
 
 async def _reaped(stage: Stage) -> int:
@@ -20,6 +21,18 @@ async def _reaped(stage: Stage) -> int:
     return int(sum(found))
 
 
+async def _is_no_member(stage: Stage, name: str) -> None:
+    """Its last word, which the reaper says for it, is heard by every admin a moment later."""
+
+    async def gone() -> bool:
+        return name not in await stage.rig.api().fleet()
+
+    try:
+        await becomes(gone, seconds=HEARD_SECONDS)
+    except TimeoutError:
+        promised(stage, False, f"{name}, which was reaped, is no member")
+
+
 def _beyond(how: str) -> Fault:
     async def beyond(stage: Stage) -> None:
         """One replica is silent beyond the limit: it is reaped, once; saves go on, and it comes back."""
@@ -27,8 +40,7 @@ def _beyond(how: str) -> Fault:
         with rig.out(name, "silent beyond the limit"):
             _silence(stage, name, how)
             await _is(stage, "one replica is reaped", before + 1)
-            fleet = await rig.api().fleet()
-            promised(stage, name not in fleet, f"{name}, which was reaped, is no member")
+            await _is_no_member(stage, name)
             await stage.saves(3)
             if how == "black-holed":
                 async with rig.session.get(f"{rig.replicas[name].url}/readyz") as answer:
