@@ -15,7 +15,7 @@ LOCKER = $(VENV)/locker/bin/uv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test check browser screenshots soak system-faults faults faults-quick deploy-check bench bench-smoke integration-redis schemathesis lock clean
+.PHONY: help install run test check browser screenshots soak system-faults faults faults-quick deploy-check bench bench-smoke fan-out sizing integration-redis schemathesis lock clean
 
 help: ## this list
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -89,6 +89,13 @@ bench: $(VENV)/.dev ## measure ours beside its floor; prints a table and writes 
 
 bench-smoke: $(VENV)/.dev ## the same, a few rounds only: does it run?
 	@$(BIN)/python -m tests.bench --smoke $(ARGS)
+	@$(BIN)/python -m tests.bench.fanout --smoke
+
+fan-out: $(VENV)/.dev ## one server and 1 to 1,000 replicas: what a save takes and costs; two tables and JSON
+	@$(BIN)/python -m tests.bench.fanout $(ARGS)
+
+sizing: $(VENV)/.dev ## what one admin, one replica, one prompt and one save cost; a table and JSON
+	@$(BIN)/python -m tests.bench.sizing $(ARGS)
 
 integration-redis: $(VENV)/.dev ## the tests with a real server once more, against redis-server from PATH
 	@command -v redis-server >/dev/null || { echo "redis-server is not in PATH (Debian, Ubuntu: apt install redis-server)." >&2; exit 1; }

@@ -18,6 +18,8 @@ from events.chain import Entry
 from events.envelope import microseconds, rfc3339
 from events.errors import BadLine
 
+MOST_LINE_BYTES = 24 * 1024 * 1024
+"""Room for one entry that is poison; a valid event has 1 MiB at most. Nobody reads a longer line."""
 _EVENT = b',"event":'
 """Comes once in a line outside of the event: elsewhere there is a space between, or a backslash."""
 _CHECKED = re.compile(rb'\{"crc":"([0-9a-f]{8})",')

@@ -25,6 +25,15 @@ class Finding:
         that takes over has one of its own."""
         return self.reason == "clock_went_back"
 
+    @property
+    def is_break(self) -> bool:
+        """Whether the chain does not hold there: such a copy of a log is never put in its place. (Poison
+        that was passed over is none: a whole log may hold it.)"""
+        return self.reason in _BREAKS
+
+
+_BREAKS = {"gap", "not_opened", "broken_chain", "wrong_position"}
+
 
 @dataclass(slots=True)
 class Verifier:

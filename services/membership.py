@@ -4,14 +4,14 @@ The one adapter outside of ``events.streams`` that speaks to Redis.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from events.errors import ClaimHeld, ClaimLost
 from events.streams.feeds import BLOCK_SECONDS, CLAIM_MILLISECONDS, REPORTS_KEPT
 from events.streams.keys import Keys
-from events.streams.link import Link, Script
+from events.streams.link import Command, Link, Script
 from events.streams.naming import Unexpected
 from projections.reports import AdminReport, Report
 
@@ -56,18 +56,17 @@ class Membership:
             left = remaining
             await asyncio.sleep(CLAIM_LOOKS)
 
-    async def beat(self, report: bytes) -> None:
+    async def beat(self, report: Callable[[], bytes]) -> None:
         """Renew the claim, and publish ``report``. Raises ``ClaimLost`` when it is another's."""
         holder, _ = await self._renew()
         if holder != self.instance:
             raise ClaimLost(f"another process has taken over the replica id {self.replica!r}")
         await self.publish(report)
 
-    async def publish(self, report: bytes) -> None:
-        """Publish ``report``."""
-        await self.link.call(
-            "XADD", self.keys.reports, "MAXLEN", "~", REPORTS_KEPT, "*", "report", report
-        )
+    async def publish(self, report: Callable[[], bytes]) -> None:
+        """Publish ``report``, which is made as it goes out: at a server that has just taken another's
+        place nobody may be heard to have less than it has."""
+        await self.link.call_as_sent(lambda: _added(self.keys, "report", report()))
 
     async def offer(self, lines: bytes) -> None:
         """Let admins have the last entries that are held here, as lines; for a minute from now.
@@ -89,12 +88,16 @@ class Membership:
         """Say good-bye: the group and the claim go, and the fleet is told."""
         keys = [self.keys.log, self.keys.replica(self.replica)]
         if await self.link.run(_LEAVE, keys, self.replica, self.instance):
-            await self.publish(last_word)
+            await self.publish(lambda: last_word)
 
     async def _renew(self) -> tuple[str, int]:
         key = self.keys.replica(self.replica)
         holder, left = await self.link.run(_CLAIM, [key], self.instance, CLAIM_MILLISECONDS)
         return holder.decode(errors="replace"), left
+
+
+def _added(keys: Keys, field: str, report: bytes) -> Command:
+    return ("XADD", keys.reports, "MAXLEN", "~", REPORTS_KEPT, "*", field, report)
 
 
 @dataclass(slots=True)
@@ -104,11 +107,9 @@ class AdminVoice:
     link: Link
     keys: Keys
 
-    async def say(self, report: AdminReport) -> None:
-        """Publish ``report``, among those of the replicas."""
-        await self.link.call(
-            "XADD", self.keys.reports, "MAXLEN", "~", REPORTS_KEPT, "*", "admin", report.to_bytes()
-        )
+    async def say(self, report: Callable[[], AdminReport]) -> None:
+        """Publish ``report``, made as it goes out, among those of the replicas."""
+        await self.link.call_as_sent(lambda: _added(self.keys, "admin", report().to_bytes()))
 
     async def close(self) -> None:
         """Drop the connection."""

@@ -6,6 +6,7 @@ prompts and versions by `Fading`, outcomes and states by the lists in the code t
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from itertools import product
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 REPLICA_STATES: Final = ("starting", "catching_up", "current", "stale", "diverged")
 MEMBER_STATES: Final = (*REPLICA_STATES, "lagging", "gone")
 
+CHANGES: Final = ("save", "restore", "archive")
+CHANGE_OUTCOMES: Final = ("done", "unchanged", "replayed", "refused", "failed")
+
 MILLISECONDS: Final = (
     *(0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
@@ -27,21 +31,8 @@ MILLISECONDS: Final = (
 """Buckets for what takes milliseconds when all is well and a minute when it is not."""
 
 ANSWERS: Final = (
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    2.0,
-    4.0,
-    8.0,
-    15.0,
-    30.0,
-    60.0,
-    120.0,
+    *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0),
 )
 """Buckets for what a model takes."""
 
@@ -160,6 +151,8 @@ class AdminMetrics(Declared):
         self.changes = self._counter(
             "changes", "Save, restore, archive, by outcome", "action", "outcome"
         )
+        for change in product(CHANGES, CHANGE_OUTCOMES):
+            self.changes.labels(*change)  # from 0 on: else the first failure would be no increase
         self.append = self._histogram("append_seconds", "Appending one event", MILLISECONDS)
         self.propagation = self._histogram(
             "propagation_seconds",
@@ -174,6 +167,7 @@ class AdminMetrics(Declared):
             "replica_applied_position", "What the member last reported", "replica"
         )
         self.log_head_position = self._gauge("log_head_position", "The log's last position")
+        self.log_connected = self._gauge("log_connected", "1 while the log is in reach, else 0")
         self.sse_clients = self._gauge("sse_clients", "Clients that watch the updates")
         self.denials = self._counter("admin_denials", "Requests that were turned away", "reason")
         self.sign_ins = self._counter("sign_ins", "Attempts to sign in, by outcome", "outcome")
@@ -219,6 +213,15 @@ class AdminMetrics(Declared):
         )
         self.server_findings = self._gauge(
             "server_findings", "1 for each way in which the server could lose saves", "check"
+        )
+        self.server_memory = self._gauge(
+            "server_memory_bytes", "What the server's data take, looked at each minute"
+        )
+        self.server_memory_limit = self._gauge(
+            "server_memory_limit_bytes", "What they may take (maxmemory); 0: there is no limit"
+        )
+        self.groups_without_replica = self._gauge(
+            "groups_without_replica", "Consumer groups of the log that no replica has spoken for"
         )
 
     def set_replicas(self, states: Iterable[str]) -> None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import structlog
-from prometheus_client import Gauge
 
 from events.errors import PromptcastError
-from events.streams.checks import CHECKS, Finding, look
+from events.streams.checks import CHECKS, Finding, Look, look
 from events.streams.durability import Durability
 from events.streams.link import Command, Link
+from services.metrics import AdminMetrics
 from services.owned import persist
 
 AGAIN_SECONDS = 60.0
@@ -30,7 +30,7 @@ class ServerRefused(PromptcastError):
 
 @dataclass(slots=True)
 class ServerChecks:
-    """Looks at the server while :meth:`run` runs; ``show`` is told of the findings, hints left out.
+    """Looks at the server while :meth:`run` runs; ``show`` is told what was seen, hints left out.
 
     ``passed`` is set once the first look was no reason to refuse the start.
     """
@@ -39,7 +39,7 @@ class ServerChecks:
     rights: Sequence[Command]
     durability: Durability
     mode: Literal["warn", "refuse", "off"]
-    show: Callable[[Sequence[Finding]], None] = lambda _findings: None
+    show: Callable[[Look], None] = lambda _look: None
     passed: asyncio.Event = field(default_factory=asyncio.Event)
     _known: frozenset[Finding] = frozenset()
 
@@ -64,12 +64,12 @@ class ServerChecks:
     async def look(self) -> None:
         """One look. Raises a ``LogError`` when the server was not reached, or `ServerRefused`."""
         try:
-            found = await look(self.link, self.durability, self.rights)
+            seen = await look(self.link, self.durability, self.rights)
         finally:
             await self.link.close()  # a connection that is used once a minute is not worth keeping
-        self._tell(found)
-        bad = [each for each in found if each.kind == "finding"]
-        self.show(bad)
+        self._tell(seen.findings)
+        bad = [each for each in seen.findings if each.kind == "finding"]
+        self.show(seen._replace(findings=bad))
         if bad and self.mode == "refuse" and not self.passed.is_set():
             _refuse(bad)
         self.passed.set()
@@ -84,13 +84,15 @@ class ServerChecks:
         self._known = frozenset(found)
 
 
-def on_gauge(gauge: Gauge) -> Callable[[Sequence[Finding]], None]:
-    """Shows findings on a gauge with the label ``check``: 1 while there is one, else 0."""
+def on_gauges(metrics: AdminMetrics) -> Callable[[Look], None]:
+    """Shows each look: for each check 1 while it finds something, else 0; and the server's memory."""
 
-    def show(found: Sequence[Finding]) -> None:
-        bad = {each.check for each in found}
+    def show(seen: Look) -> None:
+        bad = {each.check for each in seen.findings}
         for check in CHECKS:
-            gauge.labels(check).set(check in bad)
+            metrics.server_findings.labels(check).set(check in bad)
+        metrics.server_memory.set(seen.memory.used)
+        metrics.server_memory_limit.set(seen.memory.limit)
 
     return show
 

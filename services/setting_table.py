@@ -210,6 +210,11 @@ class Settings(BaseSettings):
     drain_timeout: types.Seconds = _setting(
         25.0, "seconds that answers in flight get to finish when a service stops", SECONDS
     )
+    drain_notice: types.Pause = _setting(
+        2.0,
+        "the first of those: a replica that stops takes requests still, while load balancers notice",
+        "a number of seconds, 0 to 60",
+    )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], types.LowerCase] = _setting(
         "info", "the least that is logged", "debug, info, warning or error"
     )

@@ -1,4 +1,4 @@
-"""Checks: in which ways a server could lose what was acknowledged, by its own word.
+"""Checks: in which ways a server could lose what was acknowledged, by its own word; and its memory.
 
 A *finding* is such a way; a *hint* is what may be meant so, and is told all the same; *unchecked* is
 what the server would not tell.
@@ -13,16 +13,19 @@ from redis.exceptions import RedisError
 from events.streams.durability import Durability
 from events.streams.link import Command, Link
 from events.streams.naming import named
+from events.streams.rights import settings
 
-CHECKS = ("version", "role", "memory", "aof", "fsync", "truncated", "waitaof", "rights")
+CHECKS = (
+    "version", "role", "memory", "aof", "fsync", "truncated", "persistence", "waitaof", "rights",
+)  # fmt: skip
 """Every check that may find something; what else is told is a hint."""
 _OLDEST, _KNOWS_WAITAOF = (7, 0), (7, 2)
-_QUESTIONS: tuple[Command, ...] = (
-    ("INFO",),
-    ("CONFIG", "GET", "appendfsync"),
-    ("CONFIG", "GET", "aof-load-truncated"),
-    ("ACL", "WHOAMI"),
-)
+_WRITES = {
+    "aof_last_write_status": "write to the append-only file",
+    "aof_last_bgrewrite_status": "rewrite of the append-only file",
+    "rdb_last_bgsave_status": "save of a snapshot (RDB)",
+}
+"""What a server says of its last one of each: ``ok`` (also when there was none yet) or ``err``."""
 _RIGHTS_NAMED = 3
 _UNCHECKED = "cannot be checked, see that it is"
 
@@ -35,19 +38,41 @@ class Finding(NamedTuple):
     kind: Literal["finding", "hint", "unchecked"] = "finding"
 
 
-async def look(link: Link, durability: Durability, rights: Sequence[Command]) -> list[Finding]:
+class Memory(NamedTuple):
+    """Bytes that the server's data take, and that they may take; a limit of 0 is none."""
+
+    used: int
+    limit: int
+
+    @classmethod
+    def of(cls, server: Mapping[str, str]) -> "Memory":
+        """As a server that has told this of itself has it."""
+        return cls(int(server.get("used_memory", "0")), int(server.get("maxmemory", "0")))
+
+
+class Look(NamedTuple):
+    """What one look has shown."""
+
+    findings: Sequence[Finding]
+    memory: Memory
+
+
+async def look(link: Link, durability: Durability, rights: Sequence[Command]) -> Look:
     """Everything that there is to say of the server; ``rights`` are those that this user needs.
 
+    What the user has no right to ask is not asked: a server keeps a log of what it has denied.
     Raises :class:`~events.errors.LogUnavailable` when the server was not reached.
     """
-    *replies, user = await link.replies(_QUESTIONS)
-    if isinstance(replies[0], RedisError):
-        raise named(replies[0])
-    found = findings(told(replies), durability)
-    if not isinstance(user, RedisError):
-        denied = await _denied(link, user, rights)
-        found += [_rights(_text(user), denied)] if denied else []
-    return found
+    user, denied = await _denied(link, (*settings(), *rights))
+    asked = [each for each in settings() if each not in denied]
+    info, *replies = await link.replies([("INFO",), *asked])
+    if isinstance(info, RedisError):
+        raise named(info)
+    server = told([info, *replies])
+    found = findings(server, durability)
+    lacking = [each for each in rights if each in denied]
+    found += [_rights(user, lacking)] if lacking else []
+    return Look(found, Memory.of(server))
 
 
 def told(replies: Iterable[Any]) -> dict[str, str]:
@@ -71,6 +96,7 @@ def findings(server: Mapping[str, str], durability: Durability) -> list[Finding]
         *_role(server, durability),
         *_memory(server),
         *_disk(server, durability),
+        *_persistence(server),
     ]
 
 
@@ -126,19 +152,29 @@ def _fsync(fsync: str | None, durability: Durability) -> Iterator[Finding]:
         yield Finding("fsync", f"{text}; set it to always", kind)
 
 
-async def _denied(link: Link, user: Any, rights: Sequence[Command]) -> list[str]:
-    """Which of ``rights`` the user lacks; none where nobody may ask, or the server cannot tell."""
+def _persistence(server: Mapping[str, str]) -> Iterator[Finding]:
+    failed = [what for field, what in _WRITES.items() if server.get(field, "ok") != "ok"]
+    if failed:
+        text = f"its last {' and its last '.join(failed)} failed"
+        yield Finding("persistence", f"{text}: look at its disk, and at its own log for the reason")
+
+
+async def _denied(link: Link, rights: Sequence[Command]) -> tuple[str, Sequence[Command]]:
+    """The user, and which of ``rights`` it lacks; none where the server would not tell."""
+    (user,) = await link.replies([("ACL", "WHOAMI")])
+    if isinstance(user, RedisError):
+        return "", ()
     asked: list[Command] = [("ACL", "DRYRUN", user, *each) for each in rights]
     answers = await link.replies(asked)
-    return [
-        " ".join(str(word) for word in right[:3])
+    return _text(user), [
+        right
         for right, answer in zip(rights, answers, strict=True)
         if not isinstance(answer, RedisError) and answer != b"OK"
     ]
 
 
-def _rights(user: str, denied: Sequence[str]) -> Finding:
-    shown = ", ".join(denied[:_RIGHTS_NAMED])
+def _rights(user: str, denied: Sequence[Command]) -> Finding:
+    shown = ", ".join(" ".join(str(word) for word in each[:3]) for each in denied[:_RIGHTS_NAMED])
     more = f" and {len(denied) - _RIGHTS_NAMED} more" if len(denied) > _RIGHTS_NAMED else ""
     return Finding("rights", f"its user {user!r} lacks the rights to: {shown}{more}")
 

@@ -20,11 +20,15 @@ from events.errors import LogUnavailable, NotDurable
 from events.streams.naming import DEMOTED, code_of, sound
 from events.streams.sentinel_url import SentinelUrl, is_sentinel
 from events.streams.server_id import INTRODUCTION, ServerId, identity
+from events.streams.tls import shared
+from events.streams.unconnected import too_late, why
 from events.streams.wire import Wire, wire
 
 CALL_SECONDS = 5.0
 """How long any call may take, unless the caller says otherwise."""
 Command = tuple[str | bytes | int, ...]
+Commands = Sequence[Command] | Callable[[], Sequence[Command]]
+"""Ready, or to be made when they are sent."""
 Connect = Callable[[], AbstractConnection]
 """Makes a connection to Redis; opens none yet."""
 
@@ -60,16 +64,19 @@ def connector(url: str, **options: Any) -> Callable[[], AbstractConnection]:
     :mod:`events.streams.sentinel_url`); opens none yet. Raises ``ValueError`` for any other.
 
     No hidden retry and no socket timeout of redis-py's (its default of 5 s cuts a blocking read
-    short): the link's deadlines stand in their place.
+    short): the link's deadlines stand in their place. And no ``CLIENT SETINFO`` of redis-py's name and
+    version, which would take a right that older servers do not know.
     """
     options = {
-        "protocol": 3, "socket_timeout": None, "socket_connect_timeout": CALL_SECONDS, **options
+        "protocol": 3, "socket_timeout": None, "socket_connect_timeout": CALL_SECONDS,
+        "driver_info": None, **options,
     }  # fmt: skip
     if is_sentinel(url):
         from events.streams.master import Master  # it asks the sentinels over links
 
         return Master(SentinelUrl.parse(url), options)
-    return ConnectionPool.from_url(url, **options).make_connection
+    make = ConnectionPool.from_url(url, **options).make_connection
+    return lambda: shared(make())  # type: ignore[no-untyped-call]  # redis-py's
 
 
 @dataclass(slots=True)
@@ -108,13 +115,19 @@ class Link:
         except NoScriptError:
             return await self.call(*script.whole(keys, *args), seconds=seconds)
 
+    async def call_as_sent(
+        self, command: Callable[[], Command], seconds: float = CALL_SECONDS
+    ) -> Any:
+        """One command, which is made when it is sent: after a connection was waited for, not before. For
+        what must not be old news at the server that it reaches."""
+        (reply,) = sound(await self.replies(lambda: [command()], seconds))
+        return reply
+
     async def calls(self, commands: Sequence[Command], seconds: float = CALL_SECONDS) -> list[Any]:
         """Several commands in one round trip; the first error among the replies is raised."""
         return sound(await self.replies(commands, seconds))
 
-    async def replies(
-        self, commands: Sequence[Command], seconds: float = CALL_SECONDS
-    ) -> list[Any]:
+    async def replies(self, commands: Commands, seconds: float = CALL_SECONDS) -> list[Any]:
         """Several commands in one round trip; the server's errors are among the replies, as it put
         them: :func:`named` gives them our names."""
         deadline = asyncio.get_running_loop().time() + seconds
@@ -127,9 +140,7 @@ class Link:
         finally:
             self._callers -= 1
 
-    async def _in_turn(
-        self, commands: Sequence[Command], deadline: float, seconds: float
-    ) -> list[Any]:
+    async def _in_turn(self, commands: Commands, deadline: float, seconds: float) -> list[Any]:
         try:
             async with asyncio.timeout_at(deadline):
                 await self._turn.acquire()
@@ -143,11 +154,10 @@ class Link:
         finally:
             self._turn.release()
 
-    async def _exchanged(
-        self, commands: Sequence[Command], deadline: float, seconds: float
-    ) -> list[Any]:
-        await self.send(*commands)
-        return await self._received(len(commands), deadline, seconds)
+    async def _exchanged(self, commands: Commands, deadline: float, seconds: float) -> list[Any]:
+        made = commands() if callable(commands) else commands
+        await self.send(*made)
+        return await self._received(len(made), deadline, seconds)
 
     async def send(self, *commands: Command) -> None:
         """Send, and wait for nothing: :meth:`receive` gives the replies, in order.
@@ -199,11 +209,11 @@ class Link:
             async with asyncio.timeout_at(deadline):
                 await connection.connect()  # type: ignore[no-untyped-call]  # redis-py's
         except TimeoutError:
-            raise LogUnavailable(_too_late(seconds)) from None
+            raise LogUnavailable(too_late(connection, seconds)) from None
         except (RedisError, OSError) as error:
             wrong_key = isinstance(error.__cause__ or error, AuthenticationError)
             kind = NotDurable if wrong_key else LogUnavailable
-            raise kind(f"cannot connect to Redis: {error}") from None
+            raise kind(why(connection, error)) from None
         self._connection, self._wire = connection, wire(connection)
         if self.met is not None:
             await self._introduced(self.met, deadline, seconds)

@@ -21,6 +21,7 @@ from events.errors import LogUnavailable
 from events.streams.link import Link
 from events.streams.sentinel import Sentinels, Word, closed, options_of
 from events.streams.sentinel_url import Address, SentinelUrl
+from events.streams.tls import shared
 
 WATCH_SECONDS = 0.5
 """Between two looks at where the master is."""
@@ -56,7 +57,7 @@ class Master:
             "db": self.url.db,
             **self.options,
         }
-        return kind(self, **options)
+        return shared(kind(self, **options))
 
     async def find(self) -> Word:
         """Where the master is now. Raises ``LogUnavailable`` when that cannot be said."""

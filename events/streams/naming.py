@@ -7,7 +7,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from events.errors import LogUnavailable, NotDurable
 
 _REFUSED = ("READONLY", "OOM", "MISCONF", "NOREPLICAS", "NOPERM", "NOAUTH", "WRONGPASS")
-_NO_RIGHTS = ("ACL failure in script", "user executing the script can't run this command")
+_NO_RIGHTS = ("ACL failure in script", "user executing the script can't ")
 """How newer and older servers say NOPERM from within a script, in the text of a plain ERR."""
 _PASSING = ("LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "UNBLOCKED")
 DEMOTED = ("READONLY", "MASTERDOWN", "UNBLOCKED")

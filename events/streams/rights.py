@@ -1,7 +1,7 @@
 """Rights: every command that a service sends, with every key that it sends it to.
 
-One table for whoever looks whether a user has them, and for whoever makes users that have no others.
-What a script does counts as sent: the server asks for the rights to it, too.
+One table for whoever looks whether a user has them, and for :mod:`events.streams.acl`, which makes users
+that have no others. What a script does counts as sent: the server asks for the rights to it, too.
 """
 
 from collections.abc import Iterable
@@ -10,25 +10,27 @@ from events.streams.durability import Durability
 from events.streams.keys import Keys
 from events.streams.link import Command
 
-_ANY = "any"
-"""In the place of what each process or request names differently: a replica, a token, a field."""
+ANY = "*"
+"""In the place of what each process or request names differently (a replica, a token, a field): as a
+pattern of an ACL has it, so that a user who may use one of them only is found to lack the others."""
 
 
-def chat(keys: Keys, replica: str = _ANY) -> tuple[Command, ...]:
+def chat(keys: Keys, replica: str = ANY) -> tuple[Command, ...]:
     """What a chat replica sends."""
     log, claim, tail = keys.log, keys.replica(replica), keys.tail(replica)
     return (
         *_everybody(keys),
         *_looks(log),
         *_claims(claim),
+        *_scripts(log, claim),
         ("PTTL", claim),
         ("PEXPIRE", claim, 1),
         ("XGROUP", "DESTROY", log, replica),
         ("XGROUP", "CREATE", log, replica, "1-0", "ENTRIESREAD", 1),
-        ("XGROUP", "CREATECONSUMER", log, replica, _ANY),
-        ("XREADGROUP", "GROUP", replica, _ANY, "COUNT", 1, "BLOCK", 1, "STREAMS", log, ">"),
+        ("XGROUP", "CREATECONSUMER", log, replica, ANY),
+        ("XREADGROUP", "GROUP", replica, ANY, "COUNT", 1, "BLOCK", 1, "STREAMS", log, ">"),
         ("XACK", log, replica, "1-0"),
-        ("HGET", keys.snapshot(_ANY), "body"),
+        ("HGET", keys.snapshot("live"), "body"),
         ("SET", tail, "", "PX", 1),
         ("PEXPIRE", tail, 1),
         ("DEL", tail),
@@ -43,28 +45,58 @@ def admin(keys: Keys, durability: Durability) -> tuple[Command, ...]:
         *_writes(keys),
         *_writes(keys.access),
         *_access(keys),
+        *reaper(keys),
         ("XREAD", "COUNT", 1, "BLOCK", 1, "STREAMS", keys.reports, "0-0"),
         ("XREVRANGE", keys.reports, "+", "-", "COUNT", 1),
-        ("XINFO", "GROUPS", keys.log),
-        ("XINFO", "CONSUMERS", keys.log, _ANY),
-        ("XGROUP", "DESTROY", keys.log, _ANY),
-        ("PTTL", keys.replica(_ANY)),
-        ("PEXPIRE", keys.replica(_ANY), 1),
-        ("GETRANGE", keys.tail(_ANY), 0, 1),
-        ("HGET", keys.snapshot(_ANY), "position"),
-        ("HSET", keys.snapshot(_ANY), "position", 1, "body", ""),
+        ("GETRANGE", keys.tail(ANY), 0, 1),
+        ("HGET", keys.snapshot(ANY), "position"),
+        ("HSET", keys.snapshot(ANY), "position", 1, "body", ""),
+        *_scripts(keys.snapshot(ANY)),
         *([question] if question else []),
     )
 
 
-def _everybody(keys: Keys) -> Iterable[Command]:
+def reaper(keys: Keys) -> tuple[Command, ...]:
+    """What it takes to see which groups there are, and to reap one. An admin's reaper is part of it."""
+    claim = keys.replica(ANY)
     return (
-        ("INFO",),
-        ("TIME",),
-        ("EVAL", "return 1", 0),
-        ("EVALSHA", "0" * 40, 0),
-        ("XADD", keys.reports, "MAXLEN", "~", 1, "*", "report", ""),
+        *_scripts(keys.log, claim, keys.reports),
+        ("PTTL", claim),
+        ("PEXPIRE", claim, 1),
+        ("XINFO", "GROUPS", keys.log),
+        ("XINFO", "CONSUMERS", keys.log, ANY),
+        ("XGROUP", "DESTROY", keys.log, ANY),
+        _reports(keys),
     )
+
+
+def connecting() -> tuple[Command, ...]:
+    """What goes out before everything else where ``REDIS_URL`` names a client or a database: so a user
+    without these rights may still have all that it needs."""
+    return (("CLIENT", "SETNAME", ANY), ("SELECT", 1))
+
+
+def asking() -> tuple[Command, ...]:
+    """How a user's rights are looked at: nobody needs these, either."""
+    return (("ACL", "WHOAMI"), ("ACL", "DRYRUN", ANY, "TIME"))
+
+
+def settings() -> tuple[Command, ...]:
+    """What a server has to say of its settings. Who may not ask is told so, and works all the same."""
+    return (("CONFIG", "GET", "appendfsync"), ("CONFIG", "GET", "aof-load-truncated"))
+
+
+def _everybody(keys: Keys) -> Iterable[Command]:
+    return (("INFO",), ("TIME",), _reports(keys))
+
+
+def _reports(keys: Keys) -> Command:
+    return ("XADD", keys.reports, "MAXLEN", "~", 1, "*", "report", "")
+
+
+def _scripts(*keys: str) -> Iterable[Command]:
+    """To run scripts over these keys: what they do to them is listed as if it were sent."""
+    return (("EVAL", "return 1", len(keys), *keys), ("EVALSHA", "0" * 40, len(keys), *keys))
 
 
 def _looks(log: str) -> Iterable[Command]:
@@ -76,7 +108,7 @@ def _looks(log: str) -> Iterable[Command]:
 
 
 def _claims(key: str) -> Iterable[Command]:
-    return (("GET", key), ("SET", key, _ANY, "PX", 1), ("DEL", key))
+    return (("GET", key), ("SET", key, ANY, "PX", 1), ("DEL", key))
 
 
 def _writes(keys: Keys) -> Iterable[Command]:
@@ -86,6 +118,7 @@ def _writes(keys: Keys) -> Iterable[Command]:
         *_looks(log),
         *_looks(rebuilt),
         *_claims(keys.fence),
+        *_scripts(log, rebuilt, keys.fence),
         ("EXISTS", keys.fence),
         ("TYPE", log),
         ("TYPE", rebuilt),
@@ -100,14 +133,16 @@ def _writes(keys: Keys) -> Iterable[Command]:
 
 def _access(keys: Keys) -> Iterable[Command]:
     """Sessions, one-time links, and what proves a password or a key."""
-    session, link, credentials = keys.session(_ANY), keys.link(_ANY), keys.credentials
+    session, link, credentials = keys.session(ANY), keys.link(ANY), keys.credentials
     return (
+        *_scripts(session),
         ("HMGET", session, "person"),
         ("HSET", session, "person", ""),
         ("PTTL", session),
         ("PEXPIRE", session, 1),
         ("EXISTS", session),
         ("DEL", session),
+        *_scripts(link, credentials),
         ("HMGET", link, "person"),
         ("HSET", link, "person", ""),
         ("PEXPIRE", link, 1),

@@ -17,6 +17,7 @@ from events.errors import LogUnavailable
 from events.streams.link import Link
 from events.streams.naming import named
 from events.streams.sentinel_url import Address, SentinelUrl
+from events.streams.tls import shared
 
 ASK_SECONDS = 1.0
 """How long a sentinel has to answer, connecting included."""
@@ -101,7 +102,7 @@ class Sentinels:
             "port": address.port, "protocol": 2, "socket_timeout": None,
             "socket_connect_timeout": ASK_SECONDS, "driver_info": None,
         }  # fmt: skip
-        return lambda: kind(**options)
+        return lambda: shared(kind(**options))
 
 
 def options_of(url: SentinelUrl) -> dict[str, Any]:

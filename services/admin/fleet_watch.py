@@ -109,6 +109,15 @@ class FleetWatch:
         """Seconds since the member was last heard of; None: never."""
         return round(monotonic() - member.heard_at, 3) if member.report else None
 
+    def unclaimed(self) -> list[str]:
+        """Consumer groups that no replica has spoken for, though it had the time: somebody else's,
+        or of one that had died before this admin came. Until it is reaped, each counts as a member."""
+        return [
+            name
+            for name, each in self.fleet.members.items()
+            if each.report is None and self.state(each) == "gone"
+        ]
+
     def states(self) -> dict[str, str]:
         """All members' states by id."""
         return {name: self.state(member) for name, member in self.fleet.members.items()}

@@ -48,7 +48,7 @@ from services.listening import listen
 from services.membership import Reports
 from services.metrics import AdminMetrics
 from services.owned import Owned, first_of, persist
-from services.server_checks import ServerChecks, on_gauge
+from services.server_checks import ServerChecks, on_gauges
 from services.settings import Settings
 
 
@@ -141,7 +141,7 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
         rights.admin(keys, log.durability),
         log.durability,
         settings.server_checks,
-        on_gauge(metrics.server_findings),
+        on_gauges(metrics),
     )
     reaper = Reaper(watch, settings.reap_after, metrics.replicas_reaped.inc)
     shown = metrics.credentials_lost.set

@@ -87,10 +87,12 @@ class Telling:
 
     def reached(self, pulse: Pulse, position: int) -> None:
         """See :class:`~projections.observer.Observer`."""
+        self.metrics.log_connected.set(1)
         self.metrics.log_head_position.set(max(pulse.head_position, position))
 
     def lost(self, error: LogError) -> None:
         """See :class:`~projections.observer.Observer`."""
+        self.metrics.log_connected.set(0)
         _log.warning("log_lost", error=str(error), kind=type(error).__name__)
         if isinstance(error, LogDiverged):
             self.doubt(f"saving waits for the log: {error}")
@@ -148,6 +150,7 @@ class Telling:
             self.metrics.replica_lag_events.labels(group.replica).set(lag)
         states = self._core.watch.states()
         self.metrics.set_replicas(states.values())
+        self.metrics.groups_without_replica.set(len(self._core.watch.unclaimed()))
         for name, state in states.items():
             if self._states.get(name) != state and name in self._states:
                 _log.info("replica_state_changed", replica=name, state=state)

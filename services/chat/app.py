@@ -37,8 +37,7 @@ def build_app(
 ) -> web.Application:
     """The application over its parts; it closes ``upstream`` at its end.
 
-    To leave without cutting anybody off: ``app[DRAIN].begin()``, then ``finished(seconds)``, then
-    clean the runner up.
+    To leave without cutting anybody off: ``app[DRAIN].leave(…)``, then clean the runner up.
     """
     drain, cors = Drain(), Cors(settings.cors_origins)
     app = web.Application(middlewares=[make_boundary(cors)], client_max_size=MAX_BODY_BYTES)

@@ -5,18 +5,23 @@ from typing import Any, Final
 
 CUT_OFF_SECONDS: Final = 1.0
 """What answers get to say that they end here, once their time is up."""
+TAKES_SECONDS: Final = 2.0
+"""For so long new requests are answered as long as others are under way. Who still sends them then does
+not look at ``/readyz``, and would go on until there is no time left for what has begun."""
 
 
 class Drain:
     """Knows the answers under way, and whether the replica is on its way out.
 
     Once :meth:`begin` was called ``/readyz`` fails. New requests are still answered, for the load
-    balancer needs a moment to notice, but their connections are closed afterwards. Handlers run
+    balancer needs a moment to notice, but their connections are closed afterwards. After
+    :meth:`refuse` they are turned away, so that none begins that could not end. Handlers run
     ``with`` the drain. ``cut`` is how many answers were cut off in the end.
     """
 
     def __init__(self) -> None:
         self.draining = False
+        self.refusing = False
         self.cut = 0
         self._under_way: set[asyncio.Task[Any] | None] = set()
         self._cut_off: set[asyncio.Task[Any] | None] = set()
@@ -31,6 +36,24 @@ class Drain:
     def begin(self) -> None:
         """Fail readiness from now on. There is no way back."""
         self.draining = True
+
+    def refuse(self) -> None:
+        """Take no new requests from now on."""
+        self.refusing = True
+
+    async def leave(self, notice: float, deadline: float) -> bool:
+        """The whole way out, in at most ``deadline`` seconds: see :meth:`finished`.
+
+        Nothing ends before ``notice`` seconds are over, even when nothing is under way: whoever
+        balances over replicas asks ``/readyz`` meanwhile, and sends nothing more.
+        """
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        self.begin()
+        await asyncio.sleep(min(notice, deadline))
+        await self._wait(min(TAKES_SECONDS, deadline) - (clock() - began))
+        self.refuse()
+        return await self.finished(deadline - (clock() - began))
 
     async def finished(self, deadline: float) -> bool:
         """Wait until nothing is under way; True if that came about within ``deadline`` seconds.

@@ -51,6 +51,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "prompt_rejected": Kind(503, _SERVER, "behind"),
     "too_many_waiting": Kind(503, _SERVER, "busy"),
     "too_many_requests": Kind(503, _SERVER, "busy"),
+    "draining": Kind(503, _SERVER, "busy"),
     "shutting_down": Kind(503, _SERVER, "failed"),
     "upstream_timeout": Kind(504, _SERVER, "timeout"),
 }

@@ -77,7 +77,7 @@ class Parts:
 
     async def beat(self) -> None:
         """One heartbeat: the claim, the report, and now and then a clean-up."""
-        await self.membership.beat(self.member.heartbeat())
+        await self.membership.beat(self.member.heartbeat)
         await self.offering.renew(self.follower.state)
         self.keeping.again()
         self.beats += 1
@@ -92,6 +92,7 @@ class Parts:
         await asyncio.to_thread(self.loading.open)  # again: the one before has gone by now
         self.member.started_at = self.log.clock.now()
         await self.start.go_on()
+        await self.shelf.link.close()  # nothing more comes from there; a fleet's connections count
         await self.follower.run()
 
     async def _claim(self) -> None:
@@ -237,9 +238,10 @@ async def _open_when_ready(parts: Parts, runner: web.AppRunner, settings: Settin
 
 
 async def _drain(parts: Parts) -> None:
-    drain = parts.app[DRAIN]
-    drain.begin()
-    if not await drain.finished(parts.settings.drain_timeout):
+    drain, settings = parts.app[DRAIN], parts.settings
+    # nobody sends anything to a replica that has never been ready
+    notice = settings.drain_notice if parts.follower.serving else 0.0
+    if not await drain.leave(notice, settings.drain_timeout):
         structlog.get_logger().warning("answers_cut", answers=drain.cut)
 
 

@@ -79,6 +79,8 @@ class Turns:
         outcome: Outcome = "ok"
         code = None
         try:
+            if self._drain.refusing:
+                raise retry_later("draining", "this replica is on its way out; ask another")
             with self._drain:
                 try:
                     live = await self._pick(request)

@@ -1,17 +1,19 @@
 """Auditing: entries, wherever they come from, through the one verifier."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from events.chain import Entry
-from events.errors import BadLine
-from events.lines import from_line
+from events.envelope import rfc3339
+from events.errors import PromptcastError
 from events.signing import KeyRing
 from events.verify import Finding, Verifier
 from services.cli.errors import CliError
+
+MOST_FINDINGS = 10_000
+"""That are kept: nobody reads more, and a small file can unpack to any number of wrong lines."""
 
 
 @dataclass(slots=True)
@@ -23,7 +25,13 @@ class Audit:
     name: str = ""
     first: int = 1
     """The position of the first entry."""
+    segments: int = 0
+    """How many files of a backup it is."""
+    at: int = 0
+    """Of the last entry: server time in µs."""
     unchecked: int = 0
+    wrong: bool = False
+    """Whether an entry was taken with which something is wrong, even if it is not kept what."""
     verifier: Verifier = field(init=False)
 
     def __post_init__(self) -> None:
@@ -37,29 +45,40 @@ class Audit:
     @property
     def broken(self) -> bool:
         """Whether something is wrong beyond remarks."""
-        return any(not finding.is_remark for finding in self.findings)
+        return self.wrong or any(not finding.is_remark for finding in self.findings)
 
     @property
     def position(self) -> int:
         """The last position that was taken; 0 when none was."""
         return self.verifier.chain.head.position
 
+    @property
+    def time(self) -> str:
+        """When the last entry was appended, by the server's clock; RFC 3339."""
+        return rfc3339(self.at)
+
     def begins_with(self, entry: Entry) -> None:
         """It is a piece of a log, of which this is the first entry."""
         self.first = entry.position
         self.verifier.begins_with(self._as_checked(entry))
 
-    def take(self, entry: Entry) -> None:
-        """Check the next entry; without keys as if it were unsigned, and count that."""
+    def take(self, entry: Entry) -> Sequence[Finding]:
+        """Check the next entry; without keys as if it were unsigned, and count that. What was found."""
         self.unchecked += entry.sig != "" and self.keys is None
+        self.at, known = entry.at, len(self.findings)
         self.verifier.feed(self._as_checked(entry))
+        found = self.findings[known:]
+        self.wrong |= any(not each.is_remark for each in found)
+        del self.findings[MOST_FINDINGS:]
+        return found
 
     def _as_checked(self, entry: Entry) -> Entry:
         return entry if self.keys else entry._replace(sig="", kid="")
 
-    def damaged(self, error: BadLine) -> None:
-        """There is a line that is no entry."""
-        self.findings.append(Finding(self.position + 1, "bad_line", str(error)))
+    def damaged(self, error: PromptcastError, reason: str = "bad_line") -> None:
+        """There is a line that is no entry; or a whole file that can be read no further."""
+        if len(self.findings) < MOST_FINDINGS:
+            self.findings.append(Finding(self.position + 1, reason, str(error)))
 
     def ends_at(self, seen: int) -> None:
         """The admin service has seen the log at this position: it may be longer now, not shorter."""
@@ -71,60 +90,18 @@ class Audit:
         """The result for programs."""
         head = self.verifier.chain.head
         of_a_file = {"file": self.name, "first": self.first} if self.name else {}
-        return of_a_file | {
-            "events": self.verifier.events,
-            "position": head.position,
-            "hash": head.digest,
-            "signatures_unchecked": self.unchecked,
-            "findings": [asdict(each) | {"remark": each.is_remark} for each in self.findings],
-        }
-
-
-def audits_of(files: Sequence[Path]) -> list[Audit]:
-    """One audit for each file, but for those that go on where the one before them ended.
-
-    A directory is a journal: its files are one log, and what is missing between them is found.
-    """
-    keys, audits = keys_of(), list[Audit]()
-    for file in files:
-        segments = sorted(file.glob("*.jsonl")) if file.is_dir() else [file]
-        if not segments:
-            raise CliError(f"there is no journal in {file}")
-        for number, segment in enumerate(segments):
-            _read(audits, Audit(keys, str(file)), segment, is_next=number > 0)
-    return audits
-
-
-def _read(audits: list[Audit], fresh: Audit, file: Path, is_next: bool) -> None:
-    audit = audits[-1] if is_next else None
-    for line in _lines(file):
-        try:
-            entry = from_line(line)
-        except BadLine as error:
-            if audit is None:
-                audit = _added(audits, fresh)
-            audit.damaged(error)
-            continue
-        if audit is None:
-            goes_on = bool(audits) and audits[-1].position == entry.position - 1 > 0
-            audit = audits[-1] if goes_on else _added(audits, fresh)
-        if not audit.verifier.events:
-            audit.begins_with(entry)
-        audit.take(entry)
-    if audit is None:
-        _added(audits, fresh)
-
-
-def _added(audits: list[Audit], fresh: Audit) -> Audit:
-    audits.append(fresh)
-    return fresh
-
-
-def _lines(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as lines:
-        for line in lines:
-            if text := line.rstrip(b"\r\n"):
-                yield text
+        of_a_backup = {"segments": self.segments, "at": self.time} if self.segments else {}
+        return (
+            of_a_file
+            | of_a_backup
+            | {
+                "events": self.verifier.events,
+                "position": head.position,
+                "hash": head.digest,
+                "signatures_unchecked": self.unchecked,
+                "findings": [asdict(each) | {"remark": each.is_remark} for each in self.findings],
+            }
+        )
 
 
 def keys_of() -> KeyRing | None:

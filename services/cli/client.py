@@ -3,13 +3,14 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import aiohttp
 
+from events.errors import PromptcastError
 from services.cli.address import Address
 from services.cli.errors import CliError, Problem, ReplyLost, Unreachable
 from services.cli.problems import problem
@@ -110,11 +111,20 @@ class AdminClient:
         except Unreachable as error:
             raise ReplyLost(f"the reply was lost, and then: {error}") from error
 
-    async def upload(self, path: str, query: Mapping[str, object], lines: BinaryIO) -> Any:
-        """POST a file of JSON lines as it is; the JSON of the answer. It is not sent again."""
+    async def upload(self, path: str, query: Mapping[str, object], pieces: Iterator[bytes]) -> Any:
+        """POST JSON lines, however many; the JSON of the answer. They are not sent again.
+
+        What ``pieces`` raises is raised here; the request then breaks off, and asks for nothing.
+        """
+        failed: list[Exception] = []
         request = self._request(path, query, None, {"Content-Type": "application/x-ndjson"})
-        request["data"] = lines
-        data = await self._once("POST", request, _UPLOAD)
+        request["data"] = _sent(pieces, failed)
+        try:
+            data = await self._once("POST", request, _UPLOAD)
+        except ReplyLost:
+            if failed:
+                raise failed[0] from None
+            raise
         return json.loads(data)
 
     @asynccontextmanager
@@ -179,6 +189,16 @@ class AdminClient:
             raise ReplyLost(f"{url} did not answer within {deadline:g} s") from error
         except aiohttp.ClientError as error:
             raise ReplyLost(f"the connection to {url} broke ({type(error).__name__})") from error
+
+
+async def _sent(pieces: Iterator[bytes], failed: list[Exception]) -> AsyncIterator[bytes]:
+    """``pieces``, which block; why they end too early is left in ``failed``."""
+    try:
+        while piece := await asyncio.to_thread(next, pieces, b""):
+            yield piece
+    except (PromptcastError, OSError) as error:
+        failed.append(error)
+        raise
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

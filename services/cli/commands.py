@@ -11,8 +11,10 @@ import typer
 from typer.main import get_command
 
 from services.cli import (
+    acl,
     administer,
     audit,
+    backup,
     changes,
     develop,
     export,
@@ -32,9 +34,10 @@ The edit API is at PROMPTCAST_URL (default http://127.0.0.1:8081); PROMPTCAST_AP
 _PANELS = {
     "Change prompts": (changes.save, changes.restore, changes.archive),
     "Look at prompts": (looking.show, looking.history, looking.diff, looking.validate),
-    "Look at the fleet and the log": (fleet.status, fleet.watch, audit.verify, export.export),
-    "Mend a log": (mend.fork, mend.repair, importing.import_),
-    "Run services": (develop.dev, administer.admin, serve.chat),
+    "Look at the fleet and the log": (fleet.status, fleet.watch, audit.verify),
+    "Keep copies of the log": (backup.backup, export.export, importing.import_),
+    "Mend a log": (mend.fork, mend.repair),
+    "Run services": (develop.dev, administer.admin, serve.chat, acl.acl),
 }
 
 

@@ -1,4 +1,4 @@
-"""``promptcast fork``, ``repair`` and ``import``: what an operator does when a log is not what it was."""
+"""``promptcast fork`` and ``repair``: what an operator does when a log is not what it was."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 Log = Annotated[
     Literal["log", "access"],
     typer.Option("--log", help="Which log: the prompts' (log), or who may do what (access)."),
+]
+EitherLog = Annotated[
+    Literal["log", "access"] | None,
+    typer.Option("--log", help="Only this one: the prompts' (log), or who may do what (access)."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Action = Annotated[

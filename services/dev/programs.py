@@ -64,6 +64,7 @@ class Services:
         given = {
             "PROMPTCAST_ADVERTISE_URL": f"http://{HOST}:{port}",
             "PROMPTCAST_DRAIN_TIMEOUT": drain,
+            "PROMPTCAST_DRAIN_NOTICE": "0",  # nobody here asks /readyz to send others elsewhere
             "PROMPTCAST_PORT": str(port),
             "PROMPTCAST_REPLICA_ID": name,
             "PROMPTCAST_STATE_DIR": self._state(name),

@@ -1,16 +1,18 @@
 """In which ways a server could lose saves: told of by itself, and real ones of each wrong kind."""
 
 import re
+from functools import partial
 from importlib.resources import files
 
 import pytest
 
 from events.streams import checks, rights
-from events.streams.checks import CHECKS, Finding, findings, told
+from events.streams.checks import CHECKS, Finding, Memory, findings, told
 from events.streams.durability import FSYNCED, Durability
 from events.streams.keys import Keys
 from services.dev.server import configuration
 from tests.servers import Server
+from tests.waiting import until
 
 SOUND = {
     "redis_version": "7.2.4",
@@ -52,6 +54,16 @@ def test_a_sound_server_has_nothing_to_be_said_of():
         ({"aof_enabled": "0"}, "aof", "appendonly is no: when it stops, every change is lost"),
         ({"appendfsync": "everysec"}, "fsync", "appendfsync is everysec: a crash of its machine"),
         ({"aof-load-truncated": "yes"}, "truncated", "cuts a damaged end of its file off"),
+        (
+            {"aof_last_write_status": "err"},
+            "persistence",
+            "its last write to the append-only file failed: look at its disk",
+        ),
+        (
+            {"aof_last_bgrewrite_status": "err", "rdb_last_bgsave_status": "err"},
+            "persistence",
+            "its last rewrite of the append-only file and its last save of a snapshot (RDB) failed",
+        ),
     ],
 )
 def test_each_way_to_lose_saves_is_one_line_that_says_what_to_do(said, check, words):
@@ -93,6 +105,11 @@ def test_what_is_not_told_cannot_be_checked_and_is_no_finding():
     assert (names(found), names(found, "unchecked")) == ([], ["fsync", "truncated"])
 
 
+def test_memory_is_what_is_used_and_what_may_be():
+    assert Memory.of(SOUND | {"used_memory": "900", "maxmemory": "1000"}) == (900, 1000)
+    assert Memory.of({}) == (0, 0), "there is no limit, or it is not told"
+
+
 def test_info_and_config_are_read_in_either_protocol():
     info = b"# Server\r\nredis_version:7.2.4\r\nos:Linux 6 x86:64\r\n"
     assert told([info, {b"appendfsync": b"always"}]) == {
@@ -105,10 +122,14 @@ def test_info_and_config_are_read_in_either_protocol():
 # --- real servers ---------------------------------------------------------------------------------
 
 
-async def looked(link_to, server, durability=FSYNCED, user="", namespace="t-checks"):
+async def seen(link_to, server, durability=FSYNCED, user="", namespace="t-checks"):
     url = server.url.replace("unix://", f"unix://{user}")
     needed = rights.admin(Keys(namespace), durability)
     return await checks.look(link_to(url), durability, needed)
+
+
+async def looked(link_to, server, **how):
+    return (await seen(link_to, server, **how)).findings
 
 
 @pytest.mark.redis
@@ -156,6 +177,44 @@ async def test_a_server_that_refuses_config_is_believed(own_server, link_to):
     own_server.call("ACL", "SETUSER", "some", "on", ">pw", "~*", "+@all", "-config", "-acl")
     found = await looked(link_to, own_server, user="some:pw@")
     assert (names(found), names(found, "unchecked")) == ([], ["fsync", "truncated"])
+
+
+@pytest.mark.redis
+async def test_a_real_server_says_that_its_files_were_not_written(own_server, link_to):
+    """A folder stands where each file would be moved to."""
+    folder = own_server.directory / "appendonlydir"
+    (base,) = folder.glob("*.1.base.*")
+    for step, file, command in (
+        ("aof_last_bgrewrite_status", folder / base.name.replace(".1.", ".2."), "BGREWRITEAOF"),
+        ("rdb_last_bgsave_status", own_server.directory / "dump.rdb", "BGSAVE"),
+    ):
+        (file / "x").mkdir(parents=True)
+        own_server.call(command)
+        await until(partial(says, own_server, f"{step}:err"))
+        assert names(await looked(link_to, own_server)) == ["persistence"]
+        (file / "x").rmdir()
+        file.rmdir()
+        own_server.call(command)
+        await until(partial(says, own_server, f"{step}:ok"))
+        assert await looked(link_to, own_server) == []
+
+
+def says(server, line):
+    with server.client() as client:
+        told = client.info("persistence")
+    return line in [f"{name}:{value}" for name, value in told.items()]
+
+
+@pytest.mark.redis
+async def test_a_real_server_says_how_much_memory_it_has_and_uses(own_server, link_to):
+    used, limit = (await seen(link_to, own_server)).memory
+    assert used > 100_000
+    assert limit == 0
+    own_server.call("CONFIG", "SET", "maxmemory", "100mb")
+    own_server.call("SET", "much", "x" * 1_000_000)
+    more = (await seen(link_to, own_server)).memory
+    assert more.used > used + 900_000
+    assert more.limit == 100 * 1024 * 1024
 
 
 @pytest.mark.redis

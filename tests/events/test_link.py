@@ -127,6 +127,22 @@ async def test_a_connection_that_was_cut_while_nobody_used_it_costs_no_call(link
     assert proxy.accepted == 2
 
 
+async def test_what_is_made_as_it_is_sent_is_no_older_than_its_connection(link_to, server):
+    """Who connects anew may have met another server, and says there what is so by then."""
+    known = ["old"]
+    connect = connector(server.url)
+
+    def slowly():
+        known[0] = "new"
+        return connect()
+
+    link = link_to(server.url)
+    link.connect = slowly
+    assert await link.call_as_sent(lambda: ("ECHO", known[0])) == b"new"
+    known[0] = "newer"
+    assert await link.call_as_sent(lambda: ("ECHO", known[0])) == b"newer"
+
+
 async def test_callers_at_once_after_a_cut_share_one_new_connection(link, proxy):
     await echo(link, b"connected")
     proxy.cut_all()

@@ -38,8 +38,8 @@ def reports(server, link_to, keys):
 
 async def test_what_replicas_and_admins_say_is_heard_in_order(replica, voice, reports):
     assert await reports.recent() == []
-    await replica.publish(REPORT.to_bytes())
-    await voice.say(ADMIN)
+    await replica.publish(REPORT.to_bytes)
+    await voice.say(lambda: ADMIN)
     assert await reports.next() == [REPORT, ADMIN]
     assert await reports.recent() == [REPORT, ADMIN]
 
@@ -49,7 +49,7 @@ async def test_a_stream_that_began_anew_is_heard_from_its_beginning(server, keys
     await reports.recent()
     server.call("DEL", keys.reports)
     await reports.recent()
-    await voice.say(ADMIN)
+    await voice.say(lambda: ADMIN)
     assert await reports.next() == [ADMIN]
 
 
@@ -58,7 +58,7 @@ async def test_what_is_neither_is_left_out(server, keys, voice, reports):
     for field, value in (("admin", "{"), ("report", ADMIN.to_bytes()), ("who", "knows")):
         server.call("XADD", keys.reports, "*", field, value)
     server.call("XADD", keys.reports, "*", "admin", REPORT.to_bytes())
-    await voice.say(ADMIN)
+    await voice.say(lambda: ADMIN)
     assert await reports.next() == [ADMIN]
 
 

@@ -7,6 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.fading import KEPT_SECONDS
 from services.metrics import (
+    CHANGE_OUTCOMES,
+    CHANGES,
     MEMBER_STATES,
     REPLICA_STATES,
     AdminMetrics,
@@ -26,11 +28,13 @@ build_info{version,python}
 """
 ADMIN = """
 changes_total{action,outcome} append_seconds propagation_seconds replicas{state}
-replica_lag_events{replica} replica_applied_position{replica} log_head_position sse_clients
+replica_lag_events{replica} replica_applied_position{replica} log_head_position log_connected
+sse_clients
 admin_denials_total{reason} sign_ins_total{outcome} connections_refused_total{reason}
 log_writable{log} log_healed_total{log} log_healed_events_total{log} members_missed_total forks_kept
 journal_position{log} journal_seconds journal_errors_total{log} appends_not_durable_total
-replicas_reaped_total server_findings{check} credentials_lost
+replicas_reaped_total server_findings{check} server_memory_bytes server_memory_limit_bytes
+groups_without_replica credentials_lost
 build_info{version,python}
 """
 
@@ -143,6 +147,12 @@ def test_the_members_are_counted_in_every_state(registry):
         if key[0] == "promptcast_replicas"
     }
     assert shown == dict.fromkeys(MEMBER_STATES, 0.0) | {"current": 2.0, "gone": 1.0}
+
+
+def test_every_outcome_of_a_change_is_counted_from_nought_on(registry):
+    AdminMetrics(registry)
+    counted = {key: value for key, value in seen(registry).items() if "changes_total" in key[0]}
+    assert (len(counted), set(counted.values())) == (len(CHANGES) * len(CHANGE_OUTCOMES), {0.0})
 
 
 def test_a_member_that_left_takes_its_series_along(registry):

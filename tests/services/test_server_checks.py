@@ -11,7 +11,7 @@ from events.streams.durability import FSYNCED
 from events.streams.keys import Keys
 from services import server_checks
 from services.metrics import AdminMetrics
-from services.server_checks import ServerChecks, ServerRefused, on_gauge
+from services.server_checks import ServerChecks, ServerRefused, on_gauges
 from tests.servers import Server
 from tests.waiting import until
 
@@ -36,7 +36,7 @@ def registry():
 
 @pytest.fixture
 def checks_of(link_to, registry):
-    show = on_gauge(AdminMetrics(registry).server_findings)
+    show = on_gauges(AdminMetrics(registry))
 
     def make(server, mode):
         needed = rights.admin(Keys("t-checks"), FSYNCED)
@@ -69,6 +69,14 @@ async def test_a_finding_is_a_log_line_and_a_gauge_and_both_go_with_it(
         await checks.look()
     assert [line["event"] for line in lines] == ["server_finding_gone"]
     assert set(shown(registry).values()) == {0}
+
+
+async def test_its_memory_is_shown_beside_its_limit(own_server, checks_of, registry):
+    own_server.call("CONFIG", "SET", "maxmemory", "100mb")
+    await checks_of(own_server, "warn").look()
+    used = registry.get_sample_value("promptcast_server_memory_bytes")
+    limit = registry.get_sample_value("promptcast_server_memory_limit_bytes")
+    assert (used > 100_000, limit) == (True, 100 * 1024 * 1024)
 
 
 async def test_it_is_looked_at_again_and_again(own_server, checks_of, registry, monkeypatch):

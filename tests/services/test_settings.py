@@ -57,6 +57,7 @@ def test_every_setting_is_read_from_its_variable():
         "PROMPTCAST_UPSTREAM_FIRST_BYTE_TIMEOUT": "7",
         "PROMPTCAST_CHAT_CONCURRENCY": "4",
         "PROMPTCAST_DRAIN_TIMEOUT": "3",
+        "PROMPTCAST_DRAIN_NOTICE": "0",
         "PROMPTCAST_LOG_LEVEL": "DEBUG",
         "PROMPTCAST_LOG_FORMAT": "Console",
     }

@@ -33,7 +33,7 @@ class Voice:
         """Speak until cancelled; raises a ``LogError`` when nobody could hear it."""
         while True:
             self._asked.clear()
-            await self.admin.say(self._report())
+            await self.admin.say(self._report)
             with suppress(TimeoutError):
                 async with asyncio.timeout(SAY_SECONDS):
                     await self._asked.wait()
@@ -41,7 +41,7 @@ class Voice:
     async def last_word(self) -> None:
         """This admin stops: nobody needs to wait for it."""
         try:
-            await self.admin.say(self._report(left=True))
+            await self.admin.say(lambda: self._report(left=True))
         except LogError as error:
             structlog.get_logger().warning("left_silently", error=str(error))
         await self.admin.close()

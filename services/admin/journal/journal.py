@@ -58,6 +58,7 @@ class Journal:
         self.trouble: str | None = None
         self.store = Store(directory, name, keys, disk or Disk())
         self._log, self._followed, self._metrics = log, followed, metrics
+        metrics.journal_errors.labels(name)  # from 0 on: else the first would be no increase
         self._thread = ThreadPoolExecutor(1, f"journal-{name}")  # nothing else makes it wait
         self._turn = asyncio.Lock()
         self._news = asyncio.Event()

@@ -109,12 +109,9 @@ def check(verifier: Verifier, batch: Sequence[Entry]) -> None:
     """
     for entry in batch:
         verifier.feed(entry)
-    broken = [each for each in verifier.findings if each.reason in _BREAKING]
+    broken = [each for each in verifier.findings if each.is_break]
     if broken:
         raise Invalid(tuple(map(_mistake, broken[:MOST_FINDINGS])))
-
-
-_BREAKING = {"gap", "not_opened", "broken_chain", "wrong_position"}
 
 
 def _mistake(finding: Finding) -> Mistake:

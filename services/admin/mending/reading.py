@@ -7,12 +7,10 @@ from aiohttp import web
 
 from events.chain import Entry
 from events.errors import BadLine
-from events.lines import from_line
+from events.lines import MOST_LINE_BYTES, from_line
 from services.admin.problems import Problem, refused
 
 MEDIA_TYPE = "application/x-ndjson"
-MOST_LINE_BYTES = 24 * 1024 * 1024
-"""Room for one entry that is poison; a valid event has 1 MiB at most."""
 IDLE_SECONDS = 8.0
 """Without a byte for this long it is given up: nobody else can append meanwhile."""
 _CHUNK = 256 * 1024
@@ -40,6 +38,8 @@ async def _more(request: web.Request) -> bytes:
         raise Problem("request-timeout", f"no more of the body within {IDLE_SECONDS:g} s") from None
     except web.RequestPayloadError:
         raise refused("the body could not be read as its headers say") from None
+    except ConnectionError:
+        raise refused("the connection broke before the end of the body") from None
 
 
 def _parsed(lines: Sequence[bytes], number: int) -> list[Entry]:

@@ -214,7 +214,7 @@ async def on_server(
 
     async def publish(report: Report) -> None:
         member = Membership(link, keys, report.replica, report.instance)
-        await member.publish(report.to_bytes())
+        await member.publish(report.to_bytes)
 
     async def put(entry: Entry) -> None:
         fields: dict[str, bytes | str | int] = {

@@ -1,6 +1,10 @@
 import pytest
 
+from projections.fleet import Limits
+from tests.services.admin.conftest import STAGES
 from tests.services.admin.stage import refusal, rejection
+from tests.system.patience import becomes
+from tests.waiting import until
 
 FLEET = "/api/v1/fleet"
 PROPAGATION = "/api/v1/propagation"
@@ -56,3 +60,21 @@ async def test_a_position_that_is_not_in_the_log_is_not_found(stage, position):
 
 async def test_waiting_for_an_event_is_bounded(stage):
     await stage.get(f"{PROPAGATION}/1?wait=all&timeout=31", status=422)
+
+
+@pytest.mark.parametrize("stage", STAGES[1:], indirect=True)
+async def test_a_group_that_somebody_else_has_made_is_counted_until_it_goes(stage, server, keys):
+    watch = stage.core.watch
+    watch.limits = Limits(lagging=0.0, gone=0.001)
+
+    async def counted() -> float | None:
+        await watch._look()  # as it does each two seconds
+        return stage.registry.get_sample_value("promptcast_groups_without_replica")
+
+    assert await counted() == 0
+    server.call("XGROUP", "CREATE", keys.log, "stray", "$")
+    await becomes(counted)
+    assert await counted() == 1
+    server.call("XGROUP", "DESTROY", keys.log, "stray")
+    await until(lambda: watch.state(watch.fleet.members["stray"]) == "gone")
+    assert await counted() == 0

@@ -134,6 +134,39 @@ async def test_draining_with_nothing_under_way_is_over_at_once(chat: Service):
     assert await chat.drain.finished(0)
 
 
+async def test_who_leaves_takes_requests_until_the_notice_is_over(chat: Service):
+    """Even with nothing under way: load balancers have not noticed yet."""
+    leaving = asyncio.ensure_future(chat.drain.leave(60, 100))
+    await eventually(lambda: chat.drain.draining)
+    async with chat.http.get("/readyz") as ready:
+        assert ready.status == 503
+    async with chat.http.post("/chat", json={"message": "Hello?"}) as answer:
+        assert (answer.status, answer.headers["Connection"]) == (200, "close")
+    assert not leaving.done()
+    leaving.cancel()
+
+
+async def test_who_has_given_notice_turns_new_requests_away_and_finishes_the_others(
+    chat: Service, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+):
+    """Else a balancer that does not ask /readyz would keep it from ever being done."""
+    monkeypatch.setattr(drain_module, "TAKES_SECONDS", 0.05)
+    model.script = held = Held()
+    async with chat.completions(model="gpt", stream=True) as answer:
+        await answer.content.readany()
+        leaving = asyncio.ensure_future(chat.drain.leave(0.01, 5))
+        await eventually(lambda: chat.drain.refusing)
+        async with chat.http.post("/chat", json={"message": "Hello?"}) as late:
+            assert (late.status, late.headers["Retry-After"]) == (503, "1")
+            assert (await late.json())["error"]["code"] == "draining"
+        assert not leaving.done()
+        held.go_on.set()
+        assert (await answer.read()).endswith(b"data: [DONE]\n\n")
+    assert await leaving
+    assert len(model.calls) == 1
+    assert chat.metric("chat_requests_total", prompt="", version="", outcome="busy") == 1
+
+
 async def test_what_does_not_finish_is_told_that_it_ends_here(chat: Service, model: ScriptedModel):
     """A stream gets an error and no DONE, a plain request a 503; the model is left."""
     model.script = Held()

@@ -42,6 +42,8 @@ class FakeAdmin:
     """How many of those are sent; then the log is out of reach."""
     updates: list[bytes] = field(default_factory=list)
     """What each connection to the updates is sent, one connection after the other."""
+    imported: list[tuple[str, str]] = field(default_factory=list)
+    """Which log was imported, and the lines that came."""
     before_change: Callable[[], None] = lambda: None
     drop_replies: int = 0
     """How many changes are carried out and then not answered."""
@@ -51,7 +53,7 @@ class FakeAdmin:
     watched: asyncio.Event = field(default_factory=asyncio.Event)
 
     def app(self) -> web.Application:
-        app = web.Application(middlewares=[self._middleware])
+        app = web.Application(middlewares=[self._middleware], client_max_size=1 << 30)
         prompt = "/api/v1/prompts/{name}"
         app.router.add_get("/api/v1/prompts", self._list)
         app.router.add_get(prompt, self._prompt)
@@ -67,6 +69,7 @@ class FakeAdmin:
         app.router.add_get("/api/v1/events", self._events)
         app.router.add_get("/api/v1/access", self._events)
         app.router.add_get("/api/v1/updates", self._updates)
+        app.router.add_post("/api/v1/logs/import", self._import)
         return app
 
     def save(self, name: str, template: str, **more: Any) -> dict[str, Any]:
@@ -94,7 +97,7 @@ class FakeAdmin:
                 request.path,
                 dict(request.query),
                 dict(request.headers),
-                json.loads(text) if text else None,
+                json.loads(text) if text and request.content_type == "application/json" else None,
             )
         )
         if request.headers.get("Authorization") != f"Bearer {KEY}":
@@ -175,6 +178,13 @@ class FakeAdmin:
         return response
 
     # changing
+
+    async def _import(self, request: web.Request) -> web.Response:
+        log, text = request.query["log"], await request.text()
+        self.imported.append((log, text))
+        count = len(text.splitlines())
+        done = {"log": log, "changed": True, "events": count, "position": count, "hash": "0" * 64}
+        return web.json_response({**done, "file": None})
 
     async def _save(self, request: web.Request) -> web.Response:
         name, body = request.match_info["name"], await request.json()
