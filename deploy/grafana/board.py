@@ -14,7 +14,7 @@ from deploy.grafana.targets import DATASOURCE
 PLUGIN_VERSION: Final = "11.6.0"
 """The Grafana that the panels' options are those of: a later one lifts them, none guesses."""
 
-RUNBOOK: Final = "https://github.com/promptcast/promptcast/blob/main/deploy/README.md"
+RUNBOOK: Final = "https://github.com/promptcast/promptcast/blob/main/deploy/alerts.md"
 """Where the runbook is read; a dashboard's links take it from its variable of that name."""
 
 

@@ -25,7 +25,7 @@ from tests.deploy.rule_files import (
 )
 from tests.system.process import ROOT
 
-RUNBOOK = "https://github.com/promptcast/promptcast/blob/main/deploy/README.md"
+RUNBOOK = "https://github.com/promptcast/promptcast/blob/main/deploy/alerts.md"
 SERVICES = {"promptcast-chat": "replica", "promptcast-admin": "admin"}
 OF_TARGETS = {"job", "instance", "replica"}
 """Labels that Prometheus itself puts on what it scrapes."""
@@ -62,7 +62,7 @@ def test_an_alert_says_how_urgent_it_is_what_is_the_matter_and_where_to_read_on(
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in alerts()}))
 def test_an_alert_has_a_heading_in_the_runbook(name):
-    runbook = (ROOT / "deploy" / "README.md").read_text()
+    runbook = (ROOT / "deploy" / "alerts.md").read_text()
     assert re.search(rf"^### {name}$", runbook, re.MULTILINE)
 
 
