@@ -21,7 +21,7 @@ from tests.system.patience import becomes
 
 pytestmark = [pytest.mark.deploy, pytest.mark.timeout(200)]
 
-FACTOR = 0.15
+FACTOR = 0.22
 """Half a minute is four and a half seconds: less, and a replica that waits for a CPU would be behind."""
 SAVE_SECONDS = 0.25
 """From one save to the next."""
