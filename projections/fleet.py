@@ -90,17 +90,15 @@ def heard(fleet: Fleet, report: Report, head: int, now: float) -> Fleet:
     return Fleet(members)
 
 
-def known_groups(fleet: Fleet, groups: Iterable[str], now: float, limits: Limits) -> Fleet:
+def known_groups(fleet: Fleet, groups: Iterable[str], now: float) -> Fleet:
     """The fleet after a look at the log's consumer groups: those are members, even if silent.
 
-    Who has no group and was not heard of for long was forgotten by the log, too.
+    Who has spoken is a member without one, too: groups go with a log that is lost and put back, and
+    whoever is cut off meanwhile cannot make its own anew. A group that nobody has spoken for is all
+    that is known of its member.
     """
     members = {name: Member(name, now) for name in groups}
-    kept = {
-        name: member
-        for name, member in fleet.members.items()
-        if name in members or now - member.heard_at <= limits.gone
-    }
+    kept = {n: each for n, each in fleet.members.items() if n in members or each.report is not None}
     return Fleet({**members, **kept})
 
 

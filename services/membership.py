@@ -6,7 +6,7 @@ The one adapter outside of ``events.streams`` that speaks to Redis.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from events.errors import ClaimHeld, ClaimLost
 from events.streams.feeds import BLOCK_SECONDS, CLAIM_MILLISECONDS, REPORTS_KEPT
@@ -125,6 +125,10 @@ class Group:
     pending: int
 
 
+Reaped = Literal["reaped", "alive", "another", "gone"]
+"""What became of a reaping; ``gone``: nobody holds its claim, and it has no group."""
+
+
 @dataclass(slots=True)
 class Reports:
     """An admin's side: every report from now on, offered tails, and the log's consumer groups."""
@@ -152,7 +156,10 @@ class Reports:
         return [report for report in parsed if report is not None]
 
     async def recent(self) -> list[Report | AdminReport]:
-        """The reports of the last seconds, oldest first: so a new admin knows the fleet at once."""
+        """The reports of the last seconds, oldest first: so a new admin knows the fleet at once.
+
+        Where there was a call before, also every last word since: whoever left would be waited for.
+        """
         (seconds, _), found = await self.looks.calls(
             [
                 ("TIME",),
@@ -160,11 +167,12 @@ class Reports:
             ]
         )
         # where there is none, from the beginning: another server's clock may be behind the last one's
-        self._last = found[0][0].decode() if found else "0-0"
-        since = (int(seconds) - RECENT_SECONDS) * 1000
-        found = [(id, fields) for id, fields in found if int(id.partition(b"-")[0]) >= since]
-        parsed = (_parsed(fields) for _, fields in reversed(found))
-        return [report for report in parsed if report is not None]
+        known, self._last = _order(self._last), found[0][0].decode() if found else "0-0"
+        since = (int(seconds) - RECENT_SECONDS) * 1000, 0
+        missed = known if any(known) else since
+        dated = ((_order(id.decode()), fields) for id, fields in reversed(found))
+        told = ((at, _parsed(fields)) for at, fields in dated if at >= since or at > missed)
+        return [report for at, report in told if report and (report.left or at >= since)]
 
     async def tail(self, name: str) -> bytes | None:
         """What the replica ``name`` offers: lines of entries; None when it offers nothing."""
@@ -173,14 +181,15 @@ class Reports:
         )
         return found if 0 < len(found) <= MAX_OFFER_BYTES else None
 
-    async def reap(self, replica: str, instance: str, last_word: bytes) -> bool:
-        """Whether ``replica`` has just been made no member, because nobody holds its claim and no
-        other instance than ``instance`` (empty: any) has its group; ``last_word`` is then published."""
+    async def reap(self, replica: str, instance: str, last_word: bytes) -> Reaped:
+        """Make ``replica`` no member, if nobody holds its claim and no other instance than ``instance``
+        (empty: any) has its group; ``last_word`` is then published. What was done, or why not."""
         keys = [self.keys.log, self.keys.replica(replica), self.keys.reports]
         done = await self.looks.run(
             _REAP, keys, replica, instance, last_word, REPORTS_KEPT, CLAIM_MILLISECONDS
         )
-        return bool(done == b"reaped")
+        found: Reaped = done.decode()
+        return found
 
     async def groups(self) -> list[Group]:
         """The log's consumer groups; none when there is no log."""
@@ -194,6 +203,12 @@ class Reports:
         """Drop the connections."""
         await self.link.close()
         await self.looks.close()
+
+
+def _order(id: str) -> tuple[int, int]:
+    """Ids of a stream in order."""
+    milliseconds, _, number = id.partition("-")
+    return int(milliseconds), int(number)
 
 
 def _parsed(fields: Sequence[bytes]) -> Report | AdminReport | None:

@@ -82,7 +82,7 @@ class FleetWatch:
     async def _look(self) -> None:
         groups = await self.reports.groups()
         names = [group.replica for group in groups]
-        self.fleet = known_groups(self.fleet, names, monotonic(), self.limits)
+        self.fleet = known_groups(self.fleet, names, monotonic())
         self.on_look(groups)
 
     def _hear(self, report: Report | AdminReport) -> None:
@@ -96,6 +96,10 @@ class FleetWatch:
             barrier.hear(report.replica, member)
         self.also_told(report)
         self.on_report(report, before, member)
+
+    def presume(self, last_word: Report) -> None:
+        """Take in the last word of a member that nobody has published, nor will."""
+        self._hear(last_word)
 
     def furthest(self) -> int:
         """The last position that any member has reported."""

@@ -52,6 +52,8 @@ class Keeper:
             self.mirror.held.state = history
             self.mirror.follower.resume(chain)
             structlog.get_logger().info("snapshot_used", position=self._kept_at)
+        else:
+            structlog.get_logger().info("snapshot_overtaken", position=self._kept_at)
 
     async def _holds(self, head: Head) -> bool:
         return (await self.log.pulse(head.position)).stored_at == head.stored

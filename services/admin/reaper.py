@@ -3,6 +3,8 @@
 Reaping is for the dead alone. Nobody is reaped who was heard within the limit of this admin's own
 unbroken observation; and the script that does it looks once more, in Redis: whoever lives, however slow
 or cut off from us, holds a claim there. Who was reaped and comes back makes its group anew, where it was.
+Who has no group to take away (it went with the log, or its last word was not heard) is forgotten just
+so late, by each admin for itself.
 """
 
 import asyncio
@@ -58,7 +60,11 @@ class Reaper:
     async def _reap(self, member: Member, seconds: float) -> None:
         last = member.report or Report(member.replica, "unknown", 0, 0, "", "gone")
         instance = member.report.instance if member.report else ""
-        word = last.epitaph().to_bytes()
-        if await self.watch.reports.reap(member.replica, instance, word):
+        word, silent = last.epitaph(), round(seconds, 1)
+        found = await self.watch.reports.reap(member.replica, instance, word.to_bytes())
+        if found == "reaped":
             self.reaped()
-            _log.warning("replica_presumed_dead", replica=member.replica, silent=round(seconds, 1))
+            _log.warning("replica_presumed_dead", replica=member.replica, silent=silent)
+        elif found == "gone":  # with the log, or it has left unheard: there is nothing to take away
+            _log.warning("replica_forgotten", replica=member.replica, silent=silent)
+            self.watch.presume(word)

@@ -167,8 +167,8 @@ async def test_a_reaper_that_was_switched_on_reaps_who_is_dead(debian: RedisServ
     reports = Reports(Link(connect), Link(connect), KEYS)
     word = Report("dead", "", 1, 0, "", "gone").to_bytes()
     try:
-        assert await reports.reap("dead", "", word)
-        assert not await reports.reap("alive", "", word)
+        assert await reports.reap("dead", "", word) == "reaped"
+        assert await reports.reap("alive", "", word) == "alive"
         assert [each.replica for each in await reports.groups()] == ["alive"]
     finally:
         await reports.close()

@@ -139,21 +139,23 @@ def test_answers_are_those_of_all_members_as_they_last_told():
 
 
 def test_a_consumer_group_that_nobody_has_spoken_for_is_a_member_all_the_same():
-    fleet = known_groups(fleet_of(report("a")), ["a", "silent"], 100.0, LIMITS)
+    fleet = known_groups(fleet_of(report("a")), ["a", "silent"], 100.0)
     assert fleet.members["a"].report is not None
     assert fleet.members["silent"] == Member("silent", heard_at=100.0)
 
 
 def test_a_silent_group_is_not_heard_again_by_looking_at_it():
-    fleet = known_groups(Fleet(), ["silent"], 100.0, LIMITS)
-    assert known_groups(fleet, ["silent"], 200.0, LIMITS).members["silent"].heard_at == 100.0
+    fleet = known_groups(Fleet(), ["silent"], 100.0)
+    assert known_groups(fleet, ["silent"], 200.0).members["silent"].heard_at == 100.0
 
 
-def test_who_has_no_group_any_more_is_forgotten_once_it_was_silent_for_long():
-    fleet = fleet_of(report("a"), now=100.0)
-    assert set(known_groups(fleet, [], 115.0, LIMITS).members) == {"a"}
-    assert set(known_groups(fleet, [], 115.1, LIMITS).members) == set()
-    assert set(known_groups(fleet, ["a"], 999.0, LIMITS).members) == {"a"}
+def test_who_has_no_group_any_more_is_a_member_until_it_has_left_or_was_reaped():
+    """Its group may have gone with the log, which came back without; whoever is cut off makes none."""
+    fleet = known_groups(fleet_of(report("a"), report("b"), now=100.0), ["b"], 999.0)
+    assert set(fleet.members) == {"a", "b"}
+    left = report("a", sequence=2, left=True)
+    assert set(heard(fleet, left, HEAD, 999.0).members) == {"b"}
+    assert set(heard(fleet, report("a").epitaph(), HEAD, 999.0).members) == {"b"}
 
 
 def test_a_member_that_was_reaped_is_forgotten_until_it_speaks_again():
@@ -177,7 +179,7 @@ def test_whoever_spoke_again_before_its_last_word_came_is_a_member_still():
 def test_fleets_are_not_changed_but_replaced():
     before = fleet_of(report("a"))
     heard(before, report("a", sequence=2, left=True), HEAD, 1.0)
-    known_groups(before, ["x"], 1.0, LIMITS)
+    known_groups(before, ["x"], 1.0)
     assert set(before.members) == {"a"}
 
 

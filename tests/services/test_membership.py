@@ -1,6 +1,7 @@
 """Both ends of membership on a real server; claims and groups are tested with the feeds."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,23 @@ async def test_a_stream_that_began_anew_is_heard_from_its_beginning(server, keys
     await reports.recent()
     await voice.say(lambda: ADMIN)
     assert await reports.next() == [ADMIN]
+
+
+async def test_last_words_that_were_said_while_nobody_listened_are_heard_later(
+    server, keys, reports
+):
+    """All else that is as old as these is not: a new admin takes in nobody who is there no more."""
+    long_ago = 1_700_000_000_000
+    last_word = replace(REPORT, sequence=2, left=True)
+    server.call("XADD", keys.reports, f"{long_ago}-0", "report", REPORT.to_bytes())
+    earlier = replace(REPORT, replica="chat-3", left=True)
+    server.call("XADD", keys.reports, f"{long_ago}-9", "report", earlier.to_bytes())
+    assert await reports.recent() == []
+    another = replace(REPORT, replica="chat-2")
+    for number, said in enumerate((last_word, another), 10):
+        server.call("XADD", keys.reports, f"{long_ago}-{number}", "report", said.to_bytes())
+    assert await reports.recent() == [last_word]
+    assert await reports.recent() == [], "it was heard"
 
 
 async def test_what_is_neither_is_left_out(server, keys, voice, reports):

@@ -3,6 +3,8 @@
 import asyncio
 import random
 import time
+from dataclasses import replace
+from itertools import count
 
 from tests.faults import scenarios
 from tests.faults.facts import Limits
@@ -22,6 +24,7 @@ OF_THE_LOG = frozenset({
 BESIDE = frozenset({
     "admin-stopped", "model-breaks-off", "replica-black-holed", "replica-killed", "replica-stopped",
 })  # fmt: skip
+_PUT_IN = count(1)
 TOO_LONG = frozenset({"burst", "log-trimmed-10s", "server-stopped-60s", "slow-headers"})
 """What would fill the time by itself."""
 
@@ -71,7 +74,8 @@ async def _round(stage: Stage, chosen: list[Scenario]) -> bool:
 
 
 async def _put_in(stage: Stage, scenario: Scenario) -> bool:
-    own = Stage(stage.rig, random.Random(stage.chance.random()), stage.load)
+    load = replace(stage.load, run=f"{stage.load.run}-{next(_PUT_IN)}")  # drawn twice: no key twice
+    own = Stage(stage.rig, random.Random(stage.chance.random()), load)
     try:
         await scenario.fault(own)
         await scenario.proof(own)

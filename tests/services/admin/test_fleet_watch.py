@@ -33,13 +33,13 @@ async def test_an_admin_s_report_makes_no_member_and_is_passed_on():
 async def test_a_group_that_nobody_speaks_for_is_unclaimed_once_it_had_the_time():
     watch = watching([])
     watch.limits = Limits(lagging=10.0, gone=20.0)
-    watch.fleet = known_groups(watch.fleet, ["chat-1", "chat-2"], 0.0, watch.limits)
+    watch.fleet = known_groups(watch.fleet, ["chat-1", "chat-2"], 0.0)
     watch._hear(Report("chat-1", "i", 1, 1, "a" * 64, "current"))
-    watch.fleet = known_groups(watch.fleet, ["chat-1", "chat-2"], 1.0, watch.limits)
+    watch.fleet = known_groups(watch.fleet, ["chat-1", "chat-2"], 1.0)
     assert watch.unclaimed() == ["chat-2"]
     silent = replace(watch.fleet.members["chat-1"], heard_at=0.0)
     watch.fleet.members["chat-1"] = silent  # as a day later
     assert watch.state(silent) == "gone", "silent, but it has spoken: its group is its own"
     assert watch.unclaimed() == ["chat-2"]
-    watch.fleet = known_groups(watch.fleet, ["chat-1", "new"], monotonic(), watch.limits)
+    watch.fleet = known_groups(watch.fleet, ["chat-1", "new"], monotonic())
     assert watch.unclaimed() == [], "a new one may yet speak; one that is gone is no member"

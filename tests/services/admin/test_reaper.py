@@ -35,13 +35,15 @@ class Redis:
 
     async def reap(self, replica, instance, last_word):
         self.asked.append(replica)
-        if replica in self.alive or replica not in self.groups_there:
-            return False
+        if replica in self.alive:
+            return "alive"
+        if replica not in self.groups_there:
+            return "gone"
         self.groups_there.remove(replica)
         word = Report.parse(last_word)
         assert word
         self.words.append(word)
-        return True
+        return "reaped"
 
 
 class House:
@@ -116,6 +118,38 @@ async def test_who_holds_its_claim_is_alive_however_silent(house):
     assert (house.reaped, "chat-2" in house.watch.fleet.members) == (0, True)
 
 
+async def test_whose_group_went_with_the_log_is_a_member_up_to_the_limit(house):
+    """FLUSHALL: the others make their groups anew; who is cut off cannot."""
+    house.reaper.after = 3 * LIMIT
+    house.redis.groups_there = {"chat-1"}
+    await house.passes(3 * LIMIT, "chat-1")
+    spread = await house.watch.barrier(6, None, 0.001, None)
+    assert {each.replica: each.outcome for each in spread.replicas}["chat-2"] == "pending"
+    assert (spread.state, house.redis.asked) == ("partial", [])
+
+
+async def test_whose_group_went_with_the_log_is_forgotten_behind_the_limit(house):
+    """Each reaper forgets it by itself: there is nothing in Redis that one alone could take away."""
+    told: list[Report] = []
+    house.watch.also_told = told.append
+    house.redis.groups_there = {"chat-1"}
+    with capture_logs() as lines:
+        await house.passes(LIMIT + 1, "chat-1")
+    assert [line["event"] for line in lines] == ["replica_forgotten"]
+    assert set(house.watch.fleet.members) == {"chat-1"}
+    assert [(each.replica, each.reaped) for each in told if each.left] == [("chat-2", True)]
+    assert (house.redis.words, house.reaped) == ([], 0)
+    house.hear(said("chat-2", sequence=9))
+    assert set(house.watch.fleet.members) == {"chat-1", "chat-2"}, "it was not dead"
+
+
+async def test_who_has_no_group_but_holds_its_claim_is_not_forgotten(house):
+    house.redis.groups_there, house.redis.alive = {"chat-1"}, {"chat-2"}
+    await house.passes(3 * LIMIT, "chat-1")
+    assert house.redis.asked
+    assert "chat-2" in house.watch.fleet.members
+
+
 async def test_a_replica_that_was_slow_begins_anew_with_each_word(house):
     for _ in range(5):
         await house.passes(LIMIT, "chat-1")
@@ -188,7 +222,7 @@ WORD = said().epitaph().to_bytes()
 async def test_the_claim_of_a_living_replica_keeps_it_from_being_reaped(server, keys, two):
     member, (reports, _) = two
     await joined(server, keys, member)
-    assert not await reports.reap("chat-1", "run-1", WORD)
+    assert await reports.reap("chat-1", "run-1", WORD) == "alive"
     assert [group.replica for group in await reports.groups()] == ["chat-1"]
 
 
@@ -201,7 +235,7 @@ async def test_only_a_claim_longer_than_anybody_s_is_cut_down_by_the_reaper(
     member, (reports, _) = two
     await joined(server, keys, member)
     server.call("PEXPIRE", keys.replica("chat-1"), left)
-    assert not await reports.reap("chat-1", "run-1", WORD)
+    assert await reports.reap("chat-1", "run-1", WORD) == "alive"
     assert [group.replica for group in await reports.groups()] == ["chat-1"]
     now_left = server.call("PTTL", keys.replica("chat-1"))
     assert 0 < now_left <= min(left, CLAIM_MILLISECONDS)
@@ -212,7 +246,7 @@ async def test_a_claim_that_never_runs_out_is_a_claim_and_does_from_now_on(serve
     member, (reports, _) = two
     await joined(server, keys, member)
     server.call("PERSIST", keys.replica("chat-1"))
-    assert not await reports.reap("chat-1", "run-1", WORD)
+    assert await reports.reap("chat-1", "run-1", WORD) == "alive"
     assert 0 < server.call("PTTL", keys.replica("chat-1")) <= CLAIM_MILLISECONDS
     assert [group.replica for group in await reports.groups()] == ["chat-1"]
 
@@ -224,7 +258,7 @@ async def test_of_two_reapers_one_does_it_and_all_hear_of_it(server, keys, two):
     await both[0].recent()
     dies(server, keys)
     done = await asyncio.gather(*(each.reap("chat-1", "run-1", WORD) for each in both))
-    assert sorted(done) == [False, True]
+    assert sorted(done) == ["gone", "reaped"]
     assert await both[1].groups() == []
     (heard,) = await both[0].next()
     assert (heard.replica, heard.left, heard.reaped) == ("chat-1", True, True)
@@ -237,14 +271,14 @@ async def test_the_group_of_another_instance_is_not_the_silent_one_s(server, key
     member, (reports, _) = two
     await joined(server, keys, member, instance="run-2")
     dies(server, keys)
-    assert not await reports.reap("chat-1", "run-1", WORD)
-    assert await reports.reap("chat-1", "", WORD), "one of which nothing was heard"
+    assert await reports.reap("chat-1", "run-1", WORD) == "another"
+    assert await reports.reap("chat-1", "", WORD) == "reaped", "one of which nothing was heard"
 
 
 @pytest.mark.redis
 async def test_where_there_is_no_group_or_no_log_there_is_nothing_to_reap(server, keys, two):
     _, (reports, _) = two
-    assert not await reports.reap("chat-1", "run-1", WORD)
+    assert await reports.reap("chat-1", "run-1", WORD) == "gone"
     server.call("DEL", keys.log)
-    assert not await reports.reap("chat-1", "run-1", WORD)
+    assert await reports.reap("chat-1", "run-1", WORD) == "gone"
     assert server.call("EXISTS", keys.reports, keys.log) == 0

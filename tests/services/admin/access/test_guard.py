@@ -186,7 +186,7 @@ class TestDenials:
 
     async def test_hold_no_secret(self, alone):
         robot, ada = await with_key(alone, "viewer"), await with_session(alone, "viewer")
-        secret = robot.headers["Authorization"].rpartition("_")[2]
+        secret = robot.headers["Authorization"].split("_", 2)[2]
         alone.client.app[GUARD]._denials._addresses.clear()
         with capture_logs() as lines:
             await robot.call("POST", SAVE)
