@@ -213,7 +213,8 @@ class Follower:
 
     async def look(self) -> Pulse:
         """Look at the log; raises the ``LogDiverged`` that fits when it is not the one we know."""
-        known = (self.remembered or self.applied.chain).head
+        remembered = self.remembered
+        known = (remembered or self.applied.chain).head
         began, before = self._clock(), self._fresh.reached_at
         pulse = await self.log.pulse(known.position)
         if pulse.head_position < STRAY_FROM:
@@ -222,6 +223,8 @@ class Follower:
         self._looks.note(self.head_position, began)
         self.observer.reached(pulse, self.position)
         confirm(pulse, known)
+        if self.remembered is not remembered:  # it was recalled meanwhile: this look was not for it
+            return await self.look()
         self.remembered = None
         return pulse
 

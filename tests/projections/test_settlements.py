@@ -4,7 +4,7 @@ from dataclasses import replace as changed
 
 import pytest
 
-from events.errors import LogUnavailable
+from events.errors import LogForked, LogUnavailable
 from events.memory import MemoryLog
 from events.model import ForkSettled, PositionPassed
 from events.signing import KeyRing
@@ -88,6 +88,22 @@ async def test_what_a_machine_remembers_is_given_up_likewise():
     remembered: object = rig.follower.remembered
     await rig.stop()
     assert remembered is None
+
+
+async def test_what_is_recalled_during_a_look_is_looked_for_as_well():
+    """A request may look at the log before its admin has read what this machine remembers."""
+    rig, remembered = Rig(FOR_EVER), other_log("one", "two").chain()
+    rig.replace_log(other_log("ONE", "TWO", "THREE").entries)
+    pulse = rig.log.pulse
+
+    async def recalling(position: int = 0):
+        rig.follower.remembered = remembered
+        return await pulse(position)
+
+    rig.log.pulse = recalling  # type: ignore[method-assign]  # as it is then
+    with pytest.raises(LogForked):
+        await rig.follower.look()
+    assert rig.follower.remembered is remembered
 
 
 def test_where_events_are_signed_only_a_signed_decision_counts():
