@@ -10,12 +10,12 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from events.chain import STRAY_FROM, Chain, Entry, Outcome, Recorded, read
+from events.chain import STRAY_FROM, Chain, Entry, Outcome
 from events.errors import ClaimError, LogDiverged, LogError, LogForked, LogMissing, LogShorter
 from events.log import EventLog, Feed, Pulse
 from projections.applying import Applied, Read
 from projections.freshness import Freshness
-from projections.looks import Looks, confirm
+from projections.looks import Looks, confirm, opens
 from projections.observer import Observer
 from projections.pace import Pace
 from projections.reading import ReadAhead
@@ -247,7 +247,9 @@ class Follower:
         if not isinstance(error, LogForked | LogShorter):
             return
         with contextlib.suppress(LogError):  # the next round meets it again
-            if (await self._is_settled() or self._is_patient_no_more()) and await self._opens():
+            if (await self._is_settled() or self._is_patient_no_more()) and await opens(
+                self.log, self.applied.chain.signed, self.applied.keys
+            ):
                 await self.rebuild()
 
     async def rebuild(self) -> None:
@@ -282,17 +284,6 @@ class Follower:
             raise
         except Exception as error:  # noqa: BLE001  told, and recovered from like any error
             self.observer.crashed(error)
-
-    async def _opens(self) -> bool:
-        """Whether the log begins as a log should."""
-        try:
-            first = await self.log.read(0, count=1)
-            return bool(first) and isinstance(
-                read(Chain(signed=self.applied.chain.signed), first[0], self.applied.keys)[1],
-                Recorded,
-            )
-        except LogError:
-            return False
 
     def _set_state(self, state: str, reason: str) -> None:
         if state != self.state:

@@ -7,9 +7,10 @@ never longer than the time since the last look, by a clock that nobody sets.
 from collections import deque
 from dataclasses import dataclass, field
 
-from events.chain import Entry, Head
-from events.errors import LogForked, LogMissing, LogShorter
-from events.log import Pulse
+from events.chain import Chain, Entry, Head, Recorded, read
+from events.errors import LogError, LogForked, LogMissing, LogShorter
+from events.log import EventLog, Pulse
+from events.signing import KeyRing
 
 LOOKS_KEPT = 16
 
@@ -56,3 +57,12 @@ def confirm(pulse: Pulse, known: Head) -> None:
         raise LogShorter(pulse.head_position, known.position)
     if known.position and pulse.stored_at != known.stored:
         raise LogForked(known.position)
+
+
+async def opens(log: EventLog, signed: bool, keys: KeyRing) -> bool:
+    """Whether ``log`` begins as a log should; ``signed``: its first event has to be."""
+    try:
+        first = await log.read(0, count=1)
+        return bool(first) and isinstance(read(Chain(signed=signed), first[0], keys)[1], Recorded)
+    except LogError:
+        return False

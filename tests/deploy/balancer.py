@@ -9,6 +9,7 @@ import socket
 import tempfile
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -44,7 +45,7 @@ def addresses(chat: Sequence[str], admins: Sequence[str] = ()) -> dict[str, str]
     return given
 
 
-class Balancer:
+class Balancer(ABC):
     """What both have in common: ports and a directory of their own, a process, and its end.
 
     ``chat`` and ``admin`` are the URLs that clients use, ``metrics`` is where it tells of itself. What it
@@ -108,14 +109,17 @@ class Balancer:
     def __exit__(self, *_why: object) -> None:
         self.close()
 
+    @abstractmethod
     def _own(self, metrics: str) -> Mapping[str, str]:
-        raise NotImplementedError
+        """Its own part of the environment."""
 
+    @abstractmethod
     def _words(self) -> list[str]:
-        raise NotImplementedError
+        """The words that start it."""
 
+    @abstractmethod
     def _serves(self) -> bool:
-        raise NotImplementedError
+        """Whether it answers."""
 
 
 class HAProxy(Balancer):

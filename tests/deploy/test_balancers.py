@@ -27,18 +27,6 @@ SHUT = (
 )  # fmt: skip
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chats() -> AsyncIterator[StandIns]:
-    async with StandIns(("chat-1", "chat-2", "chat-3")) as standing:
-        yield standing
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def admins() -> AsyncIterator[StandIns]:
-    async with StandIns(("admin-1", "admin-2")) as standing:
-        yield standing
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
 async def balancer(
     request: pytest.FixtureRequest, chats: StandIns, admins: StandIns

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.deploy.redis_server import KEYS, RedisServer
+from tests.deploy.redis_server import RedisServer
 from tests.system.chat_port import ChatPort
 from tests.system.command import command_at
 from tests.system.edit_api import EditApi
@@ -21,24 +21,6 @@ from tests.system.services import KEY, Service, Services
 pytestmark = [pytest.mark.deploy, pytest.mark.timeout(150)]
 PROMPT = "system"
 QUICK = {"reap_after": "2", "rejoin_after": "2", "open_after": "0.5"}
-
-
-@pytest.fixture
-def debian() -> Iterator[RedisServer]:
-    made = RedisServer()
-    try:
-        yield made.start()
-    finally:
-        made.close()
-
-
-@pytest.fixture
-def services(debian: RedisServer) -> Iterator[Services]:
-    made = Services(debian, KEYS)  # type: ignore[arg-type]  # it has all that is asked of a server here
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture

@@ -21,18 +21,6 @@ CHANGE = "/api/v1/prompts/system/versions"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chats() -> AsyncIterator[StandIns]:
-    async with StandIns(("chat-1", "chat-2", "chat-3")) as standing:
-        yield standing
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def admins() -> AsyncIterator[StandIns]:
-    async with StandIns(("admin-1", "admin-2")) as standing:
-        yield standing
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def haproxy(chats: StandIns, admins: StandIns) -> AsyncIterator[HAProxy]:
     made = HAProxy(chats.urls, admins.urls, PROMPTCAST_CONNECTIONS_PER_CLIENT="8")
     await asyncio.to_thread(made.open)

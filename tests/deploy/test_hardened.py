@@ -1,7 +1,6 @@
 """``deploy/redis/redis.conf`` on Debian's server: nothing that was acknowledged is lost quietly."""
 
 import asyncio
-from collections.abc import Iterator
 
 import aiohttp
 import pytest
@@ -18,24 +17,6 @@ from tests.system.services import KEY, Services
 
 pytestmark = [pytest.mark.deploy, pytest.mark.timeout(90)]
 PROMPT = "system"
-
-
-@pytest.fixture
-def debian() -> Iterator[RedisServer]:
-    made = RedisServer()
-    try:
-        yield made.start()
-    finally:
-        made.close()
-
-
-@pytest.fixture
-def services(debian: RedisServer) -> Iterator[Services]:
-    made = Services(debian, KEYS)  # type: ignore[arg-type]  # it has all that is asked of a server here
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 async def test_our_own_checks_find_nothing_to_say(debian: RedisServer) -> None:
