@@ -24,7 +24,7 @@ SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A question that was not answered as it should be. ``begun``: some of the answer had come."""
+    """A question that was not answered as it should be. ``begun``: its status had come, or more."""
 
     shape: str
     why: str
@@ -77,8 +77,9 @@ class Crowd:
                 try:
                     if stream:
                         async with await self._streamed(client) as answer:
-                            async for chunk in answer:
-                                begun = begun or bool(chunk.choices)
+                            begun = True
+                            async for _ in answer:
+                                pass
                     else:
                         await self._asked(client)
                     self.had(shape, "")
