@@ -19,6 +19,8 @@ from tests.system.poisoned_replica import HANGS, KILLS, RAISES
 
 ADMIN, MOST_DEATHS = "admin-1", 2
 LOADER_SECONDS = 15.0
+READ_ALONE_US = 200_000
+"""A replica on a busy machine takes as long as this to read what was appended for it."""
 WEAK = [sys.executable, "-P", "-m", "tests.system.poisoned_replica"]
 WHY = {KILLS: "died of it, twice", HANGS: "not loaded within", RAISES: "ZeroDivisionError"}
 """What the one who waits for a deadly version is told of it."""
@@ -82,8 +84,19 @@ async def _appended(stage: Stage, weak: str, template: str) -> int:
     stage.bites(made.position, f"the deadly version was not saved: {made}")
     assert made.position is not None
     told = made.barrier.outcomes.get(weak) if made.barrier else None
+    if told == "applied":  # who reads several events at once loads what is live behind the last of them
+        at_once = await asyncio.to_thread(_superseded_at_once, stage, made.position)
+        stage.bites(not at_once, "it was superseded before anybody could load it")
     promised(stage, told != "applied", f"its saver is not told that {weak} has applied it: {told}")
     return made.position
+
+
+def _superseded_at_once(stage: Stage, position: int) -> bool:
+    """Whether another event about the prompt was appended before this one can have been read alone."""
+    with stage.rig.services.hand() as hand:
+        entries = {entry.position: entry for entry in hand.entries()}
+    here, behind = entries[position], entries.get(position + 1)
+    return behind is not None and behind.at - here.at < READ_ALONE_US
 
 
 def _put(hand: Hand, template: str) -> int:

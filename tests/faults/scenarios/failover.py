@@ -130,6 +130,11 @@ async def sentinels(stage: Stage) -> None:
     server.ways[server.master].to_client = passes
     await asyncio.to_thread(server.wait_promoted)
     rig.well("server")
+    await stage.until(lambda: healings(rig))
+    early = any(through < said for _, through in healings(rig))
+    stage.bites(
+        not early, "Sentinel was quicker than the kill: what was said last is behind the healing"
+    )
     await _heals_behind(stage, said)
 
 

@@ -57,17 +57,25 @@ async def head_flipped(stage: Stage) -> None:
 
 
 async def _known_head(stage: Stage) -> server_files.Appended:
-    """The last event in the file of the server, which is killed; one that was acknowledged: else nobody
-    knows of another event there, until it is as it was."""
+    """The last event in the file of the server, which is killed; one that was acknowledged, and that
+    every replica has: else nobody knows of another event there, until it is as it was."""
     for _ in range(20):
         await stage.saves(2)
         await stage.rig.kill("server")
         await stage.lasts(0.1)  # answers that were under way arrive
         place = (await asyncio.to_thread(server_files.appended, stage.rig))[-1]
-        if place.position == furthest(stage):
+        if place.position == furthest(stage) and await _all_have(stage, place.position):
             return place
         await stage.rig.start("server")
     raise Void("each time there was an event that nobody had been told of")
+
+
+async def _all_have(stage: Stage, position: int) -> bool:
+    """Whether every replica has applied what stands there."""
+    applied = [
+        (await stage.rig.port(name).serves())["applied_position"] for name in stage.rig.replicas
+    ]
+    return min(applied) >= position
 
 
 async def event_flipped(stage: Stage) -> None:
