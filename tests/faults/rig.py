@@ -27,7 +27,8 @@ from tests.system.services import KEY, Service, Services
 
 PROMPT = "tortured"
 CALL_SECONDS = 45.0
-_OPTIONS = ("--enable-debug-command", "yes")
+_OPTIONS = ("--enable-debug-command", "yes", "--auto-aof-rewrite-percentage", "0")
+"""No rewriting: what a child syncs is not seen by the disk that loses power (:mod:`.slow_disk`)."""
 
 
 @dataclass(slots=True)
