@@ -84,7 +84,7 @@ async def _appended(stage: Stage, weak: str, template: str) -> int:
     stage.bites(made.position, f"the deadly version was not saved: {made}")
     assert made.position is not None
     told = made.barrier.outcomes.get(weak) if made.barrier else None
-    if told == "applied":  # who reads several events at once loads what is live behind the last of them
+    if told == "applied":  # who reads several at once loads what is live behind the last of them
         at_once = await asyncio.to_thread(_superseded_at_once, stage, made.position)
         stage.bites(not at_once, "it was superseded before anybody could load it")
     promised(stage, told != "applied", f"its saver is not told that {weak} has applied it: {told}")
