@@ -24,7 +24,7 @@ from events.envelope import (
 )
 from events.errors import LogGap, StrayId
 from events.limits import MAX_EVENT_BYTES, PROMPT_NAME
-from events.model import Event, LogOpened
+from events.model import Event, LogOpened, LogTrimmed
 from events.signing import KeyRing
 from events.upcasters import upcast
 
@@ -120,11 +120,15 @@ Outcome = Recorded | Rejected
 
 
 class Chain(NamedTuple):
-    """How far a log was read: its head, its id once opened, and whether signatures are required."""
+    """How far a log was read: its head, its id once opened, and whether signatures are required.
+
+    ``trimmed``: what lies at this event and before it need not be on the server any more.
+    """
 
     head: Head = GENESIS
     log_id: str = ""
     signed: bool = False
+    trimmed: Head = GENESIS
 
 
 class _Reject(Exception):
@@ -149,12 +153,15 @@ def read(chain: Chain, entry: Entry, keys: KeyRing) -> tuple[Chain, Outcome]:
         signed = _check_origin(chain, entry, own, keys)
         recorded = _parse(chain, entry, own)
     except _Reject as wrong:
-        onward = Chain(head, chain.log_id, chain.signed)
+        onward = Chain(head, chain.log_id, chain.signed, chain.trimmed)
         detail = str(wrong)[:500]
         return onward, Rejected(expected, wrong.reason, detail, wrong.newer, _about(entry.event))
-    event = recorded.event
-    log_id = event.log_id if isinstance(event, LogOpened) else chain.log_id
-    return Chain(head, log_id, chain.signed or signed), recorded
+    event, log_id, trimmed = recorded.event, chain.log_id, chain.trimmed
+    if isinstance(event, LogOpened):
+        log_id = event.log_id
+    elif isinstance(event, LogTrimmed):
+        trimmed = max(trimmed, Head(event.through, event.hash, event.hash))
+    return Chain(head, log_id, chain.signed or signed, trimmed), recorded
 
 
 def decode(entry: Entry, expected: str) -> Recorded | None:
@@ -205,6 +212,8 @@ def _parse(chain: Chain, entry: Entry, own: str) -> Recorded:
         raise _Reject(Reason.INVALID, "its subject is not what it is about")
     if isinstance(event, LogOpened) and chain.log_id:
         raise _Reject(Reason.OPENED_TWICE, "the log was opened before")
+    if isinstance(event, LogTrimmed) and event.through >= entry.position:
+        raise _Reject(Reason.INVALID, "it trims what does not lie before it")
     return _recorded(envelope, entry, own)
 
 

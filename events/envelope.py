@@ -39,6 +39,7 @@ from events.model import (
     LogEvent,
     LogHealed,
     LogOpened,
+    LogTrimmed,
     PositionPassed,
     PromptArchived,
     PromptEvent,
@@ -97,6 +98,11 @@ class _Healed(_Carried):
 class _Settled(_Carried):
     type: Literal["promptcast.ForkSettled.v1"]
     data: ForkSettled
+
+
+class _Trimmed(_Carried):
+    type: Literal["promptcast.LogTrimmed.v1"]
+    data: LogTrimmed
 
 
 class _Passed(_Carried):
@@ -158,6 +164,7 @@ Envelope = (
     _Opened
     | _Healed
     | _Settled
+    | _Trimmed
     | _Passed
     | _Saved
     | _Restored
@@ -177,6 +184,7 @@ TYPES: dict[type, str] = {
     LogOpened: "promptcast.LogOpened.v1",
     LogHealed: "promptcast.LogHealed.v1",
     ForkSettled: "promptcast.ForkSettled.v1",
+    LogTrimmed: "promptcast.LogTrimmed.v1",
     PositionPassed: "promptcast.PositionPassed.v1",
     PromptSaved: "promptcast.PromptSaved.v1",
     PromptRestored: "promptcast.PromptRestored.v1",
@@ -243,6 +251,15 @@ def subject(event: Event) -> str:
     if isinstance(event, KeyEvent):
         return f"key:{event.key}"
     assert_never(event)
+
+
+def prevhash(event: bytes) -> str:
+    """The hash that an event says the one before it has; "" when it says none."""
+    try:
+        told = json.loads(event)["prevhash"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return told if isinstance(told, str) else ""
 
 
 def digest(data: bytes) -> str:

@@ -27,6 +27,8 @@
     │       ├── LogMissing       it was there and is gone
     │       ├── LogShorter       it ends before what we have seen
     │       ├── LogForked        another event stands where we have seen one
+    │       │   └── LogMended    what was damaged when we read it is damaged no more
+    │       ├── TrimmedPast      it begins behind what is asked for, and nobody here has that
     │       └── LogGap           the next entry is not the next position
     │           └── StrayId      its id was not given by us (``XADD *``)
     └── ClaimError
@@ -103,6 +105,22 @@ class LogForked(LogDiverged):
 
     def __init__(self, position: int) -> None:
         super().__init__(f"the event at position {position} is not the one that was seen there")
+
+
+class LogMended(LogForked):
+    """The entry was damaged when it was read; since then it was put right, so it is read again."""
+
+
+class TrimmedPast(LogDiverged):
+    """The log was trimmed, and what lies behind ``known`` is neither on the server nor here."""
+
+    def __init__(self, known: int, first: int) -> None:
+        super().__init__(
+            f"the log begins with position {first} on the server; what lies behind position {known}"
+            " was trimmed, and is not here"
+        )
+        self.known = known
+        self.first = first
 
 
 class LogGap(LogDiverged):

@@ -28,7 +28,9 @@ class Pulse(NamedTuple):
     """The log's head as stored, the hash field at one position asked about, and the server's time.
 
     ``head_stored`` is the raw hash field; ``stored_at`` is None when no entry is at that position.
-    ``now`` is µs since the epoch; ``exists`` tells an empty log from a missing one.
+    ``now`` is µs since the epoch; ``exists`` tells an empty log from a missing one. ``first`` is the
+    position that the log begins with, and ``first_stored`` the hash field there: told only when nothing
+    stands at the position asked about.
     """
 
     exists: bool
@@ -36,6 +38,8 @@ class Pulse(NamedTuple):
     head_stored: str
     stored_at: str | None
     now: int
+    first: int = 0
+    first_stored: str = ""
 
 
 class Landed(NamedTuple):
@@ -77,6 +81,25 @@ class EventLog(Protocol):
 
         A single entry larger than ``max_bytes`` comes alone. Empty at the end of the log.
         """
+        ...
+
+
+class Archive(Protocol):
+    """What was trimmed from a log, kept elsewhere: the log is read through it, and looks whole."""
+
+    def trimmed(self) -> int:
+        """The position through which a log says that it was trimmed; 0: nothing was."""
+        ...
+
+    async def behind(
+        self, position: int, count: int = READ_COUNT, max_bytes: int = MAX_READ_BYTES
+    ) -> Sequence[Entry]:
+        """Entries behind ``position``, as :meth:`EventLog.read` gives them; empty where none is here."""
+        ...
+
+    async def holds(self, head: Head) -> bool:
+        """Whether the entry at ``head.position`` is here, with ``head.stored`` for its hash: then all
+        that lies before it is what lay before it in the log."""
         ...
 
 

@@ -40,7 +40,9 @@ class MemoryLog:
         """See :class:`~events.log.EventLog`."""
         head, stored = self._head()
         there = next((e.hash for e in self.entries if e.position == position), None)
-        return Pulse(bool(self.entries), head, stored, there, self.clock.now())
+        first = self.entries[0] if self.entries and there is None else None
+        begins = (first.position, first.hash) if first else (0, "")
+        return Pulse(bool(self.entries), head, stored, there, self.clock.now(), *begins)
 
     async def read(
         self, after: int, count: int = READ_COUNT, max_bytes: int = MAX_READ_BYTES

@@ -152,6 +152,14 @@ class ForkSettled(Frozen):
     through: Position
 
 
+class LogTrimmed(Frozen):
+    """The events through position ``through``, of which the last has this ``hash``, may go from the
+    server: archives hold them. They are part of the log as before."""
+
+    through: Annotated[int, Field(ge=1, le=2**53)]
+    hash: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+
+
 class PositionPassed(Frozen):
     """Nothing happened here: the position was used by an event that was given up."""
 
@@ -202,7 +210,7 @@ class PromptArchived(Frozen):
 
 
 PromptEvent = PromptSaved | PromptRestored | PromptArchived
-LogEvent = LogOpened | LogHealed | ForkSettled | PositionPassed
-"""About the log itself; only the first has an effect, on the chain."""
+LogEvent = LogOpened | LogHealed | ForkSettled | LogTrimmed | PositionPassed
+"""About the log itself; the first, and what was trimmed, have an effect on the chain."""
 Event = LogEvent | PromptEvent | AccessEvent
 """All of them, closed: any may stand in any log, and each log's fold passes over the other's."""

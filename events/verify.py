@@ -1,10 +1,10 @@
 """Verifying: walking a whole log, or a stored copy of one, and naming everything that is wrong."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from events.chain import Chain, Entry, Head, Rejected, read
+from events.envelope import prevhash
 from events.errors import LogGap
 from events.model import PromptRestored, PromptSaved
 from events.signing import KeyRing
@@ -61,7 +61,7 @@ class Verifier:
         """What is fed is a piece of a log that begins with ``first``: the event before it, and the
         versions up to there, are taken to be what the piece itself says they were."""
         if first.position > 1:
-            before = Head(first.position - 1, "", _prevhash(first))
+            before = Head(first.position - 1, "", prevhash(first.event))
             self.chain, self._in_the_midst = Chain(before, "not known here"), True
 
     def ends_at(self, head: Head) -> None:
@@ -84,7 +84,7 @@ class Verifier:
         except LogGap as gap:
             yield Finding(entry.position, "gap", str(gap))
             before = Head(entry.position - 1, "", self.chain.head.digest)
-            bridged = Chain(before, self.chain.log_id, self.chain.signed)
+            bridged = self.chain._replace(head=before)
             self.chain, outcome = read(bridged, entry, self.keys)
         if isinstance(outcome, Rejected):
             yield Finding(entry.position, outcome.reason.value, outcome.detail)
@@ -106,15 +106,6 @@ class Verifier:
         if version != expected:
             yield _out_of_order(position, f"saves v{version} where v{expected} was next")
         self._versions[prompt] = version
-
-
-def _prevhash(entry: Entry) -> str:
-    """The hash that an entry says the event before it has; empty when it says none."""
-    try:
-        said = json.loads(entry.event)["prevhash"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ""
-    return said if isinstance(said, str) else ""
 
 
 def _out_of_order(position: int, detail: str) -> Finding:

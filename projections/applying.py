@@ -103,6 +103,11 @@ class Applied:
         """Whether what is in force is what was folded; not so while it is being rebuilt."""
         return not self._rebuilding
 
+    def resume(self, chain: Chain) -> None:
+        """The projection is that of ``chain`` now, by other means than folding."""
+        self.chain = chain
+        self._wake()
+
     def rebuild(self) -> None:
         """Start again from the log's beginning; what is in force stays until :meth:`settle`."""
         self.projection.begin()

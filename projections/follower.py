@@ -11,15 +11,24 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from events.chain import STRAY_FROM, Chain, Entry, Outcome
-from events.errors import ClaimError, LogDiverged, LogError, LogForked, LogMissing, LogShorter
+from events.errors import (
+    ClaimError,
+    LogDiverged,
+    LogError,
+    LogForked,
+    LogMended,
+    LogMissing,
+    LogShorter,
+    TrimmedPast,
+)
 from events.log import EventLog, Feed, Pulse
 from projections.applying import Applied, Read
 from projections.freshness import Freshness
-from projections.looks import Looks, confirm, opens
+from projections.looks import Looks, confirm, confirm_bytes, opens
 from projections.observer import Observer
 from projections.pace import Pace
+from projections.patience import Patience
 from projections.reading import ReadAhead
-from projections.settlements import Search
 
 KEPT = ("stale", "diverged")
 """States in which what was known before is shown."""
@@ -31,6 +40,10 @@ class _MissedWakeUp(LogError):
 
 async def _nothing() -> None:
     return None
+
+
+async def _cannot(_anew: bool) -> bool:
+    return False
 
 
 def _longest(_least: float, most: float) -> float:
@@ -66,6 +79,10 @@ class Follower:
     giving_up: Callable[[], Awaitable[None]] = _nothing
     """Awaited before that: whatever is here of the old log must be kept elsewhere. When it raises a
     ``LogError``, the old log is not given up."""
+    skip: Callable[[bool], Awaitable[bool]] = _cannot
+    """Awaited when the log was trimmed past what is held here: whether a snapshot was put in its
+    place, with :meth:`resume`. It is told whether another log is followed from now on: else the
+    snapshot must be of the one that was followed."""
     state: str = "starting"
     serving: bool = False
     """Whether what is held may be shown to others: from the first heartbeat on, so that whoever waits for
@@ -81,9 +98,10 @@ class Follower:
     _looks: Looks = field(default_factory=Looks)
     _fresh: Freshness = field(init=False)
     _trouble: str | None = None
-    _search: Search | None = None
+    _patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
+        self._patience = Patience(self.pace.rebuild_after, self.applied.keys)
         self._fresh = Freshness(self.pace.stale_after, lambda: self._clock())  # noqa: PLW0108  as it is then
 
     @property
@@ -101,7 +119,7 @@ class Follower:
 
     def resume(self, chain: Chain, silent: float | None = None) -> None:
         """Start from a kept state: at ``chain``, and as if last told ``silent`` seconds ago."""
-        self.applied.chain = chain
+        self.applied.resume(chain)
         if silent is not None:
             self._fresh.resumed(silent)
             self._set_state("stale", f"a kept state of {silent:.0f} s ago")
@@ -139,15 +157,25 @@ class Follower:
 
     async def catch_up(self) -> None:
         """Check that the log is ours, and apply all that it holds. Raises any ``LogError``."""
+        try:
+            await self._read_up()
+        except TrimmedPast:
+            if not await self.skip(False):
+                raise
+            self.rebuilt()
+            await self._read_up()
+        self.applied.settle()
+        self._trouble = self._fresh.diverged_since = None
+        self._patience.restore()
+        self._set_state("current", f"at position {self.position}")
+
+    async def _read_up(self) -> None:
         await self.look()
         if self.position < self.head_position and self._fresh.diverged_since is None:
             self._set_state("catching_up", f"from {self.position} to {self.head_position}")
         async with ReadAhead(self.log) as ahead:
             while entries := await ahead.behind(self.position):
                 await self.take(entries)
-        self.applied.settle()
-        self._trouble = self._fresh.diverged_since = self._search = None
-        self._set_state("current", f"at position {self.position}")
 
     def advance(self, entries: Sequence[Entry]) -> None:
         """Apply ``entries``; for a writer that has just appended them, too. See ``Applied.read``."""
@@ -223,6 +251,7 @@ class Follower:
         self._looks.note(self.head_position, began)
         self.observer.reached(pulse, self.position)
         confirm(pulse, known)
+        await confirm_bytes(self.log, known)
         if self.remembered is not remembered:  # it was recalled meanwhile: this look was not for it
             return await self.look()
         self.remembered = None
@@ -244,36 +273,32 @@ class Follower:
         if not isinstance(error, LogDiverged) or self._fresh.diverged_since is None:
             return
         await self._beat_anyway()
-        if not isinstance(error, LogForked | LogShorter):
+        if not isinstance(error, LogForked | LogShorter | TrimmedPast):
             return
+        since, known = self._fresh.diverged_since, self.remembered or self.applied.chain
+        asked = None if isinstance(error, TrimmedPast) else known
         with contextlib.suppress(LogError):  # the next round meets it again
-            if (await self._is_settled() or self._is_patient_no_more()) and await opens(
-                self.log, self.applied.chain.signed, self.applied.keys
+            if isinstance(error, LogMended) or await self._patience.is_over(
+                self.log, asked, self._clock() - since
             ):
-                await self.rebuild()
+                await self._follow_anew()
 
-    async def rebuild(self) -> None:
-        """Follow the log that is there from its beginning; raises what ``giving_up`` does."""
+    async def _follow_anew(self) -> None:
+        """Follow the log that is there from its beginning, or, where that was trimmed, from a snapshot;
+        not at all if it does not begin as a log should. Raises what ``giving_up`` does."""
+        is_whole = await opens(self.log, self.applied.chain.signed, self.applied.keys)
+        if not (is_whole or (await self.log.pulse()).first > 1):
+            return
         await self.giving_up()
-        self.remembered = self._search = None
+        if is_whole:
+            self.applied.rebuild()
+        elif not await self.skip(True):
+            return
+        self.remembered = None
+        self._patience.restore()
         self._fresh.rebuilt()
         self._looks.forget()
-        self.applied.rebuild()
         self.rebuilt()
-
-    def _is_patient_no_more(self) -> bool:
-        patience, since = self.pace.rebuild_after, self._fresh.diverged_since
-        if patience is None or since is None:
-            return False
-        return self._clock() - since >= patience
-
-    async def _is_settled(self) -> bool:
-        """Whether an operator has decided for this log, further on than what is followed here."""
-        known = self.remembered or self.applied.chain
-        if self._search is None:
-            self._search = Search(self.applied.keys, known.head.position)
-        await self._search.go_on(self.log, known.signed)
-        return bool(self._search.found)
 
     async def _beat_anyway(self) -> None:
         try:

@@ -25,6 +25,13 @@ class Held(Generic[State]):
         else:
             self._rebuilt = self.folded(self._rebuilt, outcomes)
 
+    def put(self, state: State) -> None:
+        """Go on from a state that was not folded here, such as a snapshot's; unseen while rebuilding."""
+        if self._rebuilt is None:
+            self.state = state
+        else:
+            self._rebuilt = state
+
     def begin(self) -> None:
         """See :class:`~projections.applying.Projection`."""
         self._rebuilt = self.empty

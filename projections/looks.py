@@ -7,8 +7,9 @@ never longer than the time since the last look, by a clock that nobody sets.
 from collections import deque
 from dataclasses import dataclass, field
 
-from events.chain import Chain, Entry, Head, Recorded, read
-from events.errors import LogError, LogForked, LogMissing, LogShorter
+from events.chain import STRAY_FROM, Chain, Entry, Head, Recorded, read
+from events.envelope import digest
+from events.errors import LogError, LogForked, LogMended, LogMissing, LogShorter, TrimmedPast
 from events.log import EventLog, Pulse
 from events.signing import KeyRing
 
@@ -55,8 +56,20 @@ def confirm(pulse: Pulse, known: Head) -> None:
         raise LogMissing(known.position)
     if pulse.head_position < known.position:
         raise LogShorter(pulse.head_position, known.position)
+    if max(known.position, 1) < pulse.first <= pulse.head_position < STRAY_FROM:
+        raise TrimmedPast(known.position, pulse.first)
     if known.position and pulse.stored_at != known.stored:
         raise LogForked(known.position)
+
+
+async def confirm_bytes(log: EventLog, known: Head) -> None:
+    """Raises ``LogMended`` when the entry there was damaged when it was read, and is another one now: of
+    bytes that it does not fit, a stored hash says nothing."""
+    if known.position and known.stored != known.digest:
+        found = await log.read(known.position - 1, count=1)
+        is_there = bool(found) and found[0].position == known.position
+        if is_there and digest(found[0].event) != known.digest:
+            raise LogMended(known.position)
 
 
 async def opens(log: EventLog, signed: bool, keys: KeyRing) -> bool:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from events.chain import Entry, decode
 from events.envelope import TYPES, digest
-from events.errors import LogGap
+from events.errors import LogGap, TrimmedPast
 from events.log import READ_COUNT, EventLog
 from events.model import ForkSettled
 from events.signing import KeyRing
@@ -51,6 +51,9 @@ class Search:
         for _ in range(0, SEARCHED, READ_COUNT):
             try:
                 entries = await log.read(self._at)
+            except TrimmedPast as past:  # what was decided lately stands further on
+                self._at = past.first - 1
+                continue
             except LogGap:  # an id of somebody else: nothing of ours can follow
                 return True
             if not entries:

@@ -12,9 +12,11 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar, overload
 
-from events.chain import Chain, Head, Reason, Rejected
+from events.chain import GENESIS, Chain, Entry, Head, Reason, Rejected
+from events.lines import to_line
 from events.signing import KeyRing
 from projections.grown import Grown
 from projections.history import Activated, Activation, History, PromptHistory, VersionRecord
@@ -24,6 +26,7 @@ SCHEMA = 3
 """Snapshots of another schema are ignored, and written anew."""
 MAX_BYTES = 256 * 1024**2
 """Of a snapshot's JSON; what is longer is cut, and so is none: anybody may write to Redis."""
+_NOTHING: Mapping[int, Entry] = MappingProxyType({})
 AT_A_TIME = 100
 """Rows that are made and rendered in one go."""
 
@@ -113,15 +116,20 @@ def unpack(packed: bytes, keys: KeyRing, projection: str = "") -> Snapshot | Non
         found = json.loads(zlib.decompressobj().decompress(body, MAX_BYTES))
         if (found["schema"], found["projection"]) != (SCHEMA, projection):
             return None
-        position, stored, digest, log_id, signed = found["chain"]
-        chain = Chain(Head(position, stored, digest), log_id, signed)
+        position, stored, digest, log_id, signed, *trimmed = found["chain"]
+        head, floor = Head(position, stored, digest), Head(*trimmed) if trimmed else GENESIS
+        is_sound = type(floor.position) is int and 0 <= floor.position <= position
+        if not (is_sound and all(type(each) is str for each in floor[1:])):
+            return None
+        chain = Chain(head, log_id, signed, floor)
         return Snapshot(chain, found["state"], projection)
     except (ValueError, KeyError, TypeError, RecursionError, zlib.error):
         return None
 
 
 def _chain(chain: Chain) -> list[Any]:
-    return [*chain.head, chain.log_id, chain.signed]
+    trimmed = chain.trimmed if chain.trimmed.position else ()  # as it ever was where nothing is
+    return [*chain.head, chain.log_id, chain.signed, *trimmed]
 
 
 def dump_history(history: History) -> dict[str, Any]:
@@ -200,10 +208,16 @@ def _load_activation(row: list[Any]) -> Activation:
     return Activation(position, action, version, recorded_at, author, note, own)
 
 
-def dump_live(history: History) -> dict[str, list[Any]]:
-    """What is live, as pointers into the log: position and hash of the event that carries it."""
+def dump_live(history: History, trimmed: Mapping[int, Entry] = _NOTHING) -> dict[str, list[Any]]:
+    """What is live, as pointers into the log: position and hash of the event that carries it, and the
+    very entry, as a line, where the log on the server may not have it any more (``trimmed``)."""
     return {
-        name: [prompt.revision, prompt.last.hash.hex()]
+        name: _pointer(prompt, trimmed.get(prompt.revision))
         for name, prompt in history.prompts.items()
         if prompt.last.version is not None
     }
+
+
+def _pointer(prompt: PromptHistory, entry: Entry | None) -> list[Any]:
+    line = [to_line(entry).decode()] if entry else []
+    return [prompt.revision, prompt.last.hash.hex(), *line]

@@ -195,6 +195,17 @@ class AdminMetrics(Declared):
         self.journal_position = self._gauge(
             "journal_position", "The last position that is safe in the journal", "log"
         )
+        self.journal_lacks = self._gauge(
+            "journal_lacks",
+            "Events that are missing in the journal: trimmed from the server before it had them",
+            "log",
+        )
+        self.log_begins = self._gauge(
+            "log_begins", "The position that the log begins with on the server"
+        )
+        self.log_trimmed = self._gauge(
+            "log_trimmed", "The position through which the log was trimmed"
+        )
         self.journal = self._histogram(
             "journal_seconds", "Writing to the journal, fsync included", MILLISECONDS
         )

@@ -35,7 +35,8 @@ def board() -> str:
     for saving in (changes(), appends(), safety.journal(), safety.journal_behind()):
         built.with_panel(saving)
     built.with_row(dashboard.Row("The log and its server"))
-    for served in (growth(), memory(), safety.groups(), safety.findings()):
+    log = (growth(), memory(), safety.extent(), safety.lacking())
+    for served in (*log, safety.groups(), safety.findings()):
         built.with_panel(served)
     built.with_row(dashboard.Row("Whole and durable"))
     for whole in (safety.writable(), safety.healed(), safety.weak(), safety.forks()):

@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from deploy.grafana.board import remedies
 from deploy.grafana.colours import GREEN, RED, words
-from deploy.grafana.panels import FILLED, columned, grid, limited, lines, timeline
+from deploy.grafana.panels import FILLED, coloured, columned, grid, limited, lines, timeline
 from deploy.grafana.queries import ADMIN, grown, or_zero, per_second, quantile
 from deploy.grafana.targets import column, query
 
@@ -14,6 +14,11 @@ WRITABLE = (
     f"* on (instance) group_left () promptcast_log_connected{{{ADMIN}}}"
 )
 """1 where an admin reaches a log and may append to it: only then can people save there."""
+
+BEGINS = (
+    f"promptcast_log_begins{{{ADMIN}}} and on (instance) promptcast_log_connected{{{ADMIN}}} == 1"
+)
+"""The position that the log begins with, by those who reach it."""
 
 REFUSED = f'{ADMIN},outcome=~"refused|throttled"'
 
@@ -71,6 +76,37 @@ def journal_behind() -> timeseries.Panel:
         query(grown("promptcast_journal_errors_total", ADMIN, "log"), "failed: {{log}}"),
     )
     return limited(panel, 1).links(remedies("PromptcastJournalFails"))
+
+
+def extent() -> timeseries.Panel:
+    """What part of the log the server has, and where the rest went."""
+    begins, trimmed = f"max({BEGINS})", f"max(promptcast_log_trimmed{{{ADMIN}}})"
+    head = f"max(promptcast_log_head_position{{{ADMIN}}})"
+    panel = lines(
+        "Where the log begins on the server",
+        "The position that the log begins with there; how many events the server holds, how many were "
+        "trimmed by promptcast trim, and how many somebody else has cut off. Worry when the last is "
+        "above 0 for longer than a minute: promptcast repair puts them back.",
+        "short",
+        query(begins, "begins with"),
+        query(f"{head} - clamp_min({begins}, 1) + 1", "on the server"),
+        query(trimmed, "trimmed"),
+        query(f"clamp_min({begins} - {trimmed} - 1, 0)", "cut off"),
+    )
+    return coloured(panel, {"cut off": RED}).links(remedies("PromptcastLogCutShort"))
+
+
+def lacking() -> timeseries.Panel:
+    """What journals do not have, and the server has no more."""
+    lacks = f"max by (instance, log) (promptcast_journal_lacks{{{ADMIN}}})"
+    panel = lines(
+        "Journals: what was trimmed before they had it",
+        "Events that an admin's journal lacks, of each log. It fills up by itself what the server still "
+        "has. Worry when it stays above 0: old versions cannot be read there until promptcast fill.",
+        "short",
+        query(lacks, "lacks: {{instance}} {{log}}"),
+    )
+    return limited(panel, 1).links(remedies("PromptcastJournalLacks"))
 
 
 def groups() -> timeseries.Panel:

@@ -25,7 +25,7 @@ _DOES = {
     "del": "W", "exists": "R", "get": "R", "getrange": "R", "hdel": "W", "hget": "R", "hincrby": "RW",
     "hmget": "R", "hset": "W", "memory": "R", "pexpire": "W", "pttl": "R", "set": "W", "type": "R",
     "unlink": "W", "xack": "W", "xadd": "W", "xgroup": "W", "xinfo": "R", "xlen": "R", "xrange": "R",
-    "xread": "R", "xreadgroup": "R", "xrevrange": "R",
+    "xread": "R", "xreadgroup": "R", "xrevrange": "R", "xtrim": "W",
 }  # fmt: skip
 """What a command does to its key, as the server sees it: reads it, writes it, or both. (A SET that asks
 for the old value would read as well; ours do not.)"""

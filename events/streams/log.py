@@ -18,9 +18,10 @@ from events.errors import (
     LogUnavailable,
     NotDurable,
     OutcomeUnknown,
+    TrimmedPast,
 )
 from events.limits import MAX_READ_BYTES
-from events.log import READ_COUNT, Draft, Landed, Pulse
+from events.log import READ_COUNT, Archive, Draft, Landed, Pulse
 from events.streams.durability import FSYNCED, Confirmed, Durability
 from events.streams.entries import RawEntry, RawHead, entries_of, head_position, to_raw, to_text
 from events.streams.keys import Keys
@@ -29,6 +30,7 @@ from events.streams.master import Master
 from events.streams.naming import Unexpected
 from events.streams.putting_back import put_back, unfence
 from events.streams.server_id import ServerId
+from events.streams.trimming import trim
 
 _APPEND, _PULSE, _READ = Script.load("append"), Script.load("pulse"), Script.load("read")
 RESOLVE_PAUSE = 0.05
@@ -48,7 +50,11 @@ class RedisLog:
     durability: Durability = FSYNCED
     sure: Callable[[], Awaitable[None]] | None = None
     """Waited for before anything is written: that Sentinel, if it is asked, names the server still."""
+    archive: Archive | None = None
+    """Where what was trimmed is read; None: it is not to be had here."""
     _confirmed: Confirmed = field(init=False)
+    _begins: int = 1
+    """With which position the log was last seen to begin."""
 
     def __post_init__(self) -> None:
         self._confirmed = Confirmed(self.writer, self.durability)
@@ -138,11 +144,25 @@ class RedisLog:
 
     async def pulse(self, position: int = 0) -> Pulse:
         """See :class:`~events.log.EventLog`."""
-        return await self._pulse(self.reader, position)
+        pulse = await self._pulse(self.reader, position)
+        if self.archive is None or not await self._is_archived(pulse, max(position, 1)):
+            return pulse
+        kept = await self.archive.behind(max(position, 1) - 1, 1)
+        if not kept:
+            return pulse
+        there = kept[0].hash if position else None
+        return pulse._replace(stored_at=there, first=0, first_stored="")
+
+    async def begins(self) -> Head | None:
+        """The entry that the log begins with on the server (its digest is not looked at); None when
+        there is none."""
+        pulse = await self._pulse(self.reader, 0)
+        return Head(pulse.first, pulse.first_stored, "") if pulse.first else None
 
     async def _pulse(self, link: Link, position: int) -> Pulse:
         sent = self.clock.monotonic()
-        exists, now, head, stored, found, known = await link.run(_PULSE, [self.keys.log], position)
+        told = await link.run(_PULSE, [self.keys.log], position)
+        exists, now, head, stored, found, known, first, first_stored = told
         self.clock.observe(int(now), sent, self.clock.monotonic())
         return Pulse(
             exists=bool(exists),
@@ -150,14 +170,49 @@ class RedisLog:
             head_stored=to_text(stored),
             stored_at=to_text(known) if found else None,
             now=int(now),
+            first=head_position(first) if first else 0,
+            first_stored=to_text(first_stored),
         )
 
     async def read(
         self, after: int, count: int = READ_COUNT, max_bytes: int = MAX_READ_BYTES
     ) -> Sequence[Entry]:
-        """See :class:`~events.log.EventLog`."""
+        """See :class:`~events.log.EventLog`. What was trimmed comes from the archive: raises
+        ``TrimmedPast`` when it is not there."""
+        is_probe = after + 1 < self._begins  # most of a page would be thrown away
+        found = await self._read(after, 1 if is_probe else count, max_bytes)
+        if not found or found[0].position == after + 1 or self.archive is None:
+            if not is_probe:
+                return found
+            self._begins = 1
+            return await self._read(after, count, max_bytes)
+        return await self._archived(after, found, count, max_bytes)
+
+    async def _read(self, after: int, count: int, max_bytes: int) -> list[Entry]:
         found = await self.reader.run(_READ, [self.keys.log], f"{after}-0", count, max_bytes)
         return entries_of(found, after)
+
+    async def _archived(
+        self, after: int, found: list[Entry], count: int, max_bytes: int
+    ) -> Sequence[Entry]:
+        """What lies behind ``after`` and before ``found``, unless nobody said that this was trimmed:
+        then it is a hole, and whoever reads on finds it."""
+        first, archive = found[0], self.archive
+        if archive is None or first.position > archive.trimmed() + 1:
+            return found
+        self._begins = first.position
+        if await archive.holds(Head(first.position, first.hash, "")):
+            kept = await archive.behind(after, count, max_bytes)
+            if kept := [entry for entry in kept if entry.position < first.position]:
+                return kept
+        raise TrimmedPast(after, first.position)
+
+    async def _is_archived(self, pulse: Pulse, position: int) -> bool:
+        """Whether ``position`` lies before the log's beginning, was trimmed, and is in the archive."""
+        archive = self.archive
+        if archive is None or not position < pulse.first <= archive.trimmed() + 1:
+            return False
+        return await archive.holds(Head(pulse.first, pulse.first_stored, ""))
 
     async def raw(self, after: str, count: int = READ_COUNT) -> Sequence[RawEntry]:
         """What stands behind the stream id ``after`` (``0-0``: from the beginning), ids of others too.
@@ -169,7 +224,7 @@ class RedisLog:
 
     async def raw_head(self) -> RawHead | None:
         """What stands last, whatever its id; None when there is no log, ``0-0`` in an empty one."""
-        exists, _, head, stored, _, _ = await self.reader.run(_PULSE, [self.keys.log], 0)
+        exists, _, head, stored, *_ = await self.reader.run(_PULSE, [self.keys.log], 0)
         return RawHead(head.decode(), to_text(stored)) if exists else None
 
     async def is_closed(self) -> bool:
@@ -183,13 +238,26 @@ class RedisLog:
         head = await self.raw_head()
         return head is not None and last.decode() != head.id
 
+    async def trim(self, through: int, after: Head) -> int:
+        """Let what lies at ``through`` and before it go from the server, a bounded piece at a time;
+        how many entries went. ``after`` is an entry behind that, by which the log is known.
+
+        Raises ``Conflict`` when the log does not hold it, nor what lies behind ``through``; ``Fenced``
+        while it is being put back; ``LogUnavailable`` when a replica's group has not been given all of
+        that yet. What had gone until then is gone: it may be asked for again.
+        """
+        if self.sure is not None:
+            await self.sure()
+        return await trim(self.writer, self.keys, through, after)
+
     async def put_back(
-        self, entries: Sequence[Entry], after: Head, holder: str, last: bool
+        self, entries: Sequence[Entry], after: Head, holder: str, last: bool, begins: bool = False
     ) -> None:
         """Append ``entries`` as they were, fenced; see :func:`events.streams.putting_back.put_back`."""
         if self.sure is not None:
             await self.sure()
-        await put_back(self.reader, self.keys, self.keys.log, entries, after, holder, last)
+        stream = self.keys.log
+        await put_back(self.reader, self.keys, stream, entries, after, holder, last, begins)
 
     async def unfence(self, holder: str) -> None:
         """Let others append again, if it is ``holder`` who keeps them out."""

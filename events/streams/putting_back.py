@@ -26,19 +26,22 @@ async def put_back(
     after: Head,
     holder: str,
     last: bool,
+    begins: bool = False,
 ) -> None:
     """Append ``entries`` to ``stream`` as they were, behind ``after``; at most one of :func:`portions`.
 
     ``holder`` has the fence of ``keys`` from then on, for 10 s, unless ``last``. Without entries it
-    only takes the fence, or renews it. All of them are put back or none: raises ``Conflict`` when the
-    head is not ``after``, ``Fenced`` when another holder has the fence, and ``LogDiverged``
-    when the stream takes no entry there (it is no stream, or had entries that were deleted): then only
+    only takes the fence, or renews it. ``begins``: the stream holds nothing, and will begin behind
+    ``after``. All of them are put back or none: raises ``Conflict`` when the head is not ``after``,
+    ``Fenced`` when another holder has the fence, and ``LogDiverged`` when the stream takes no entry there
+    (it is no stream, or had entries that were deleted): then only
     :class:`~events.streams.rebuilding.Rebuilding` helps. ``ReplyLost``: look where the head is now.
     """
     _check(entries, after)
     fence = 0 if last else FENCE_MILLISECONDS
     answer, head, stored = await link.run(
-        _HEAL, [stream, keys.fence], holder, fence, after.position, to_raw(after.stored),
+        _HEAL, [stream, keys.fence],
+        holder, fence, after.position, to_raw(after.stored), int(begins),
         *(part for entry in entries for part in _parts(entry)), seconds=PUT_SECONDS,
     )  # fmt: skip
     if answer == b"fenced":

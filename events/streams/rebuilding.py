@@ -25,11 +25,14 @@ class Rebuilding:
     holder: str
     head: Head = GENESIS
     """Of what is written already."""
+    start: Head = GENESIS
+    """What it begins behind."""
     sure: Callable[[], Awaitable[None]] | None = None
     """Waited for before the first step and the last one, as before an append."""
 
-    async def begin(self) -> None:
-        """Keep everybody else out; what an earlier try has left is dropped.
+    async def begin(self, start: Head = GENESIS) -> None:
+        """Keep everybody else out; what an earlier try has left is dropped. What lies at ``start`` and
+        before it was trimmed, and stays so.
 
         Raises ``LogUnavailable`` when somebody else puts this log back.
         """
@@ -38,7 +41,7 @@ class Rebuilding:
         keys = [self.keys.rebuilt, self.keys.fence]
         if not await self.link.run(_BEGIN, keys, self.holder, FENCE_MILLISECONDS):
             raise LogUnavailable("the log is being put back by somebody else; nothing was written")
-        self.head = GENESIS
+        self.head = self.start = start
 
     async def add(self, entries: Sequence[Entry]) -> None:
         """Write ``entries`` behind those before, a bounded piece at a time, as they are.
@@ -48,7 +51,8 @@ class Rebuilding:
         """
         for portion in portions(entries):
             args = self.keys.rebuilt, portion, self.head, self.holder
-            await put_back(self.link, self.keys, *args, last=False)
+            begins = self.head == self.start != GENESIS
+            await put_back(self.link, self.keys, *args, last=False, begins=begins)
             self.head = head_of(portion[-1])
 
     async def swap(self, old_head: str | None, old_stored: str) -> bool:

@@ -46,6 +46,7 @@ def admin(keys: Keys, durability: Durability) -> tuple[Command, ...]:
         *_writes(keys.access),
         *_access(keys),
         *reaper(keys),
+        ("XTRIM", keys.log, "MINID", "=", "1-0"),
         ("XREAD", "COUNT", 1, "BLOCK", 1, "STREAMS", keys.reports, "0-0"),
         ("XREVRANGE", keys.reports, "+", "-", "COUNT", 1),
         ("GETRANGE", keys.tail(ANY), 0, 1),

@@ -22,6 +22,11 @@ class Shelf:
         key = self.keys.snapshot(projection)
         return bool(await self.link.run(_KEEP, [key], position, packed, seconds=SHELF_SECONDS))
 
+    async def position(self, projection: str) -> int:
+        """Of the latest snapshot; 0 when there is none."""
+        found = await self.link.call("HGET", self.keys.snapshot(projection), "position")
+        return int(found) if found and found.isdigit() else 0
+
     async def find(self, projection: str) -> bytes | None:
         """The latest snapshot, or None."""
         key = self.keys.snapshot(projection)

@@ -20,7 +20,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 READ_SECONDS = 15.0
 """How long an answer may take; the log's own deadlines are shorter, and say more."""
 
-READS_LOG = ("log-unavailable", "log-diverged")
+READS_LOG = ("log-unavailable", "log-diverged", "log-trimmed")
 """Problems of every call that looks at the log."""
 WRITES_LOG = (*READS_LOG, "outcome-unknown", "read-only")
 """Problems of every call that appends to it."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import structlog
 
-from events.chain import Chain, Head
-from events.errors import LogError, LogUnavailable
+from events.chain import Chain, Entry, Head
+from events.errors import LogError, LogUnavailable, TrimmedPast
 from events.log import EventLog
 from events.signing import KeyRing
 from events.streams.naming import Unexpected
@@ -39,21 +39,33 @@ class Keeper:
         When this machine remembers a log, and it is not this one, start with nothing but that: a log
         that is missing, shorter or another one is known to be so, and is read once it is back.
         """
-        if not await recall(self.mirror):
-            return
-        found = await self._snapshot()
-        if found:
-            self._use(*found)
+        if await recall(self.mirror):
+            await self.skip()
 
-    def _use(self, chain: Chain, history: History) -> None:
+    async def skip(self, anew: bool = False) -> bool:
+        """Whether the mirror was put forward to a snapshot of the log that this machine knows, or
+        (``anew``) to one of whatever log is there, wherever the old one had ended."""
+        found = await self._snapshot()
+        if not found or not (anew or self._known_id() in ("", found[0].log_id)):
+            return False
+        return self._use(*found, anew)
+
+    def _known_id(self) -> str:
+        journal = self.mirror.journal
+        return self.mirror.follower.applied.chain.log_id or (
+            journal.chain.log_id if journal else ""
+        )
+
+    def _use(self, chain: Chain, history: History, anew: bool) -> bool:
         """Unless a request that came meanwhile has made the mirror read further: nobody goes back."""
         self._kept_at = chain.head.position
-        if self.mirror.follower.position < self._kept_at:
-            self.mirror.held.state = history
-            self.mirror.follower.resume(chain)
-            structlog.get_logger().info("snapshot_used", position=self._kept_at)
-        else:
+        if self.mirror.follower.position >= self._kept_at and not anew:
             structlog.get_logger().info("snapshot_overtaken", position=self._kept_at)
+            return False
+        self.mirror.held.put(history)
+        self.mirror.follower.resume(chain)
+        structlog.get_logger().info("snapshot_used", position=self._kept_at)
+        return True
 
     async def _holds(self, head: Head) -> bool:
         return (await self.log.pulse(head.position)).stored_at == head.stored
@@ -82,21 +94,60 @@ class Keeper:
         """Keep a snapshot every :data:`KEEP_EVENTS` events, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if self.mirror.follower.position - self._kept_at >= KEEP_EVENTS:
-                await self.keep()
+            if (
+                self.mirror.follower.position - self._kept_at >= KEEP_EVENTS
+                or await self._is_gone()
+            ):
+                try:
+                    await self.keep()
+                except TrimmedPast as error:
+                    self._kept_at = self.mirror.follower.position
+                    structlog.get_logger().warning("snapshot_not_kept", error=str(error))
+
+    async def _is_gone(self) -> bool:
+        """Whether a snapshot is missing that a trimmed log cannot do without."""
+        trimmed = self.mirror.follower.applied.chain.trimmed.position
+        if not trimmed or self.mirror.follower.state != "current":
+            return False
+        return min([await self.shelf.position(name) for name in ("history", "live")]) <= trimmed
 
     async def keep(self) -> None:
-        """Keep both snapshots as of now. Raises a ``LogError`` when Redis is not reached."""
+        """Keep both snapshots as of now. Raises a ``LogError`` when Redis is not reached, or what they
+        must hold is not to be had here: then another instance's stay."""
         chain, history = self.mirror.follower.applied.chain, self.mirror.history
-        for name, dump in (("history", dump_history), ("live", dump_live)):
-            packed = await asyncio.to_thread(self._pack, name, chain, dump, history)
+        trimmed = await self._live_before(chain.trimmed.position, history)
+        dumps: dict[str, Callable[[], Any]] = {
+            "history": lambda: dump_history(history),
+            "live": lambda: dump_live(history, trimmed),
+        }
+        for name, dump in dumps.items():
+            packed = await asyncio.to_thread(self._pack, name, chain, dump)
             await self.shelf.keep(name, chain.head.position, packed)
         self._kept_at = chain.head.position
 
-    def _pack(
-        self, name: str, chain: Chain, dump: Callable[[History], Any], history: History
-    ) -> bytes:
-        return pack(Snapshot(chain, dump(history), name), self.keys)
+    async def prove(self, through: int) -> None:
+        """Raises ``LogUnavailable`` unless both snapshots are sound, of this log, and need nothing of it
+        that lies at ``through`` or before."""
+        for name in ("history", "live"):
+            packed = await self.shelf.find(name)
+            found = await asyncio.to_thread(unpack, packed, self.keys, name) if packed else None
+            if found is None or found.chain.head.position <= through:
+                raise LogUnavailable(
+                    f"the snapshot {name!r} in Redis is of no use; nothing was trimmed"
+                )
+            if name == "live" and any(len(p) < 3 for p in found.state.values() if p[0] <= through):
+                raise LogUnavailable("the snapshot of what is live points to what would go")
+            if not await self._holds(found.chain.head):
+                raise LogUnavailable(f"the snapshot {name!r} in Redis is of another log")
+
+    async def _live_before(self, through: int, history: History) -> dict[int, Entry]:
+        """The entries at ``through`` and before it that carry what is live, by position."""
+        live = [each for each in history.prompts.values() if each.last.version is not None]
+        old = [each.last for each in live if each.revision <= through]
+        return {at.position: await self.mirror.entry(at.position, at.hash.hex()) for at in old}
+
+    def _pack(self, name: str, chain: Chain, dump: Callable[[], Any]) -> bytes:
+        return pack(Snapshot(chain, dump(), name), self.keys)
 
     async def last(self) -> None:
         """At the end: keep a snapshot of what is newer than the last one."""

@@ -30,12 +30,15 @@ from services.admin.access.parts import AccessParts, build_access
 from services.admin.app import build_app, make_runner
 from services.admin.appending import AppendQueue
 from services.admin.core import AdminCore
+from services.admin.extent import Extent
 from services.admin.fleet_watch import FleetWatch
 from services.admin.healing.parts import HEAR_SECONDS, Healing, build_healing, gates
 from services.admin.hub import Hub
+from services.admin.journal.archive import archive_of
 from services.admin.journal.journal import Journal, journal_of
 from services.admin.keeping import Keeper
 from services.admin.mending.desk import DESK, Desk
+from services.admin.mending.trimming import Trimming
 from services.admin.mirror import Mirror
 from services.admin.opening import open_log
 from services.admin.reaper import Reaper
@@ -66,6 +69,7 @@ class Parts:
     reaper: Reaper
     healing: Healing
     lost: LostCredentials
+    extent: Extent
 
     async def join(self) -> None:
         """Recall, open the log if need be, and follow it; raises ``LogError`` to be tried again."""
@@ -78,6 +82,12 @@ class Parts:
             structlog.get_logger().error("log_diverged", error=str(error))
             follower.distrust(error)
         await follower.run()
+
+    def trimming(self) -> Trimming:
+        """What an operator trims the log with."""
+        core, log = self.core, self.healing.of["log"].log
+        queue, watch, roll = core.writer.queue, core.watch, self.healing.roll
+        return Trimming(log, core.mirror, queue, self.keeper, watch, roll)
 
     def journals(self) -> list[Journal]:
         """The journals that are kept: none without a directory to keep them in."""
@@ -118,6 +128,7 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
     mirror = Mirror(log, follower, held)
     mirror.journal = journal_of(settings.state_dir, "log", log, follower, metrics)
     mirror.gate = gate
+    log.archive = archive_of(mirror)
     watch = FleetWatch(
         Reports(Link(connect), Link(connect), keys),
         lambda: follower.head_position,
@@ -128,6 +139,7 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
     writer = Writer(mirror, AppendQueue(mirror, ring, source), telling)
     telling.core = core = AdminCore(log, mirror, writer, watch, Hub())
     keeper = Keeper(Shelf(Link(connect), keys), log, mirror, ring)
+    follower.skip = keeper.skip
     access = build_access(settings, connect, keys, ring, monotonic, metrics, shut["access"])
     access.book.on_change(lambda: core.hub.tell(Update(kind="access", data={})))
     healing = build_healing(
@@ -146,7 +158,19 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
     reaper = Reaper(watch, settings.reap_after, metrics.replicas_reaped.inc)
     shown = metrics.credentials_lost.set
     lost = LostCredentials(access.book, access.credentials, shut["access"], shown)
-    return Parts(core, access, keeper, metrics, source, connect, checks, reaper, healing, lost)
+    return Parts(
+        core,
+        access,
+        keeper,
+        metrics,
+        source,
+        connect,
+        checks,
+        reaper,
+        healing,
+        lost,
+        Extent(log, lambda: follower.applied.chain, metrics),
+    )
 
 
 def run(settings: Settings) -> None:
@@ -163,7 +187,7 @@ async def serve(settings: Settings, leaving: Callable[[int], object] = lambda _s
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     app = build_app(parts.core, parts.access, settings, parts.metrics, registry)
-    app[DESK] = Desk(parts.healing)
+    app[DESK] = Desk(parts.healing, parts.trimming())
     runner = make_runner(app)
     await runner.setup()
     url = await listen(runner, settings)
@@ -181,6 +205,7 @@ async def serve(settings: Settings, leaving: Callable[[int], object] = lambda _s
     owned.start("reports", persist("reports", parts.core.watch.follow_reports, HEAR_SECONDS))
     owned.start("groups", persist("groups", parts.core.watch.look_around))
     owned.start("reaper", persist("reaper", parts.reaper.run))
+    owned.start("extent", persist("extent", parts.extent.run))
     owned.start("snapshots", persist("snapshots", parts.keeper.keep_up))
     for journal in parts.journals():
         owned.start(f"journal {journal.name}", journal.keep_up())

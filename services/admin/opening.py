@@ -18,7 +18,8 @@ OPEN_SECONDS = 5.0
 
 
 async def recall(tracked: Tracked[Any]) -> bool:
-    """Whether the log is the one that this machine's journal is of, or it has none.
+    """Whether the log is the one that this machine's journal is of, or it has none; or was trimmed past
+    all that is in there: then that is to be found out by other means.
 
     If it is not, the follower is told: it follows no other, and finds what is wrong with this one.
     """
@@ -28,7 +29,8 @@ async def recall(tracked: Tracked[Any]) -> bool:
     remembered = tracked.journal.chain
     if not remembered.log_id:
         return True
-    if (await tracked.log.pulse(remembered.head.position)).stored_at == remembered.head.stored:
+    pulse = await tracked.log.pulse(remembered.head.position)
+    if pulse.stored_at == remembered.head.stored or pulse.first > remembered.head.position:
         return True
     tracked.follower.remembered = remembered
     return False

@@ -132,6 +132,15 @@ PROBLEM_TYPES: Final[Mapping[str, ProblemType]] = {
         " somebody wrote into, and 'promptcast import' brings one back from an export.",
         retry_after=30,
     ),
+    "log-trimmed": ProblemType(
+        503,
+        "This instance does not have the log's past",
+        "The oldest events were trimmed from the server, and this instance's journal does not hold them:"
+        " it began, or was away, when they went. What is newer is answered as ever.",
+        "Ask another instance; and give this one what it lacks, with 'promptcast fill' and the archive"
+        " or an export of another instance.",
+        retry_after=30,
+    ),
     "outcome-unknown": ProblemType(
         503,
         "The outcome is not known",

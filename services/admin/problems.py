@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from events.errors import LogDiverged, LogError, OutcomeUnknown, PromptcastError
+from events.errors import LogDiverged, LogError, OutcomeUnknown, PromptcastError, TrimmedPast
 from projections.refusals import (
     Invalid,
     KeyReused,
@@ -39,6 +39,7 @@ _BY_CLASS: tuple[tuple[type[PromptcastError], str], ...] = (
     (KeyReused, "key-reused"),
     (ReadOnly, "read-only"),
     (OutcomeUnknown, "outcome-unknown"),
+    (TrimmedPast, "log-trimmed"),
     (LogDiverged, "log-diverged"),
     (LogError, "log-unavailable"),
 )

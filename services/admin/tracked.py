@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Generic
 
 from events.chain import Entry
-from events.errors import LogDiverged, LogMissing, LogUnavailable
+from events.errors import LogDiverged, LogMissing, LogUnavailable, TrimmedPast
 from events.log import EventLog, Pulse
 from projections.follower import Follower
 from projections.held import Held, State
@@ -63,12 +63,13 @@ class Tracked(Generic[State]):
         return False
 
     async def _looked(self) -> Pulse:
-        """A look at the log; one that nobody has ever seen is waited for a moment: it is being opened."""
+        """A look at the log; while nothing of it is known here it is waited for a moment: it is being
+        opened, or the journal is."""
         deadline = monotonic() + OPENED_SECONDS
         while True:
             try:
                 return await self.follower.look()
-            except LogMissing:
+            except (LogMissing, TrimmedPast):
                 follower = self.follower
                 if follower.position or follower.remembered or follower.state == "diverged":
                     raise

@@ -157,9 +157,9 @@ def _loaded(dumped: dict[str, Any]) -> LivePrompt:
 def _is_chain(chain: Chain) -> bool:
     position, stored, digest = chain.head
     return (
-        _are(int, position)
-        and position > 0
-        and _are(str, stored, digest, chain.log_id)
+        _are(int, position, chain.trimmed.position)
+        and position > chain.trimmed.position >= 0
+        and _are(str, stored, digest, chain.log_id, *chain.trimmed[1:])
         and _are(bool, chain.signed)
     )
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import structlog
 
-from events.chain import Chain, Entry, Head, Outcome, Reason, Recorded, Rejected, read
+from events.chain import Chain, Entry, Head, Outcome, Reason, Recorded, Rejected, decode, read
 from events.envelope import digest
 from events.errors import LogError, PromptcastError
 from events.limits import MAX_RENDERED_BYTES
@@ -115,6 +115,33 @@ class Loading:
         finally:
             self._leave()
 
+    def decode(self, entry: Entry, hash: str) -> Recorded | None:
+        """:func:`events.chain.decode`; what breaks it is kept in quarantine, as what is in there already
+        raises ``TriedBefore``."""
+        position = entry.position
+        if self.quarantine.known(position, hash):
+            raise TriedBefore(f"it points to position {position}, which is in quarantine")
+        try:
+            return self.once(Mark(position, position, hash), lambda: decode(entry, hash))
+        except MemoryError:
+            raise
+        except Exception as error:
+            detail = f"{type(error).__name__}: {error}"[:200]
+            self.quarantine.add(Quarantined(position, hash, "", "", detail))
+            raise
+
+    def load(self, live: Live, recorded: Recorded) -> Live:
+        """``live`` with this event; it is kept in quarantine if it cannot be loaded. Raises what stands
+        in the way, ``TriedBefore`` if its content is in there already."""
+        self.check(recorded)
+        try:
+            return self.once(self.mark_of(recorded), lambda: tried_out(live, [recorded]))
+        except MemoryError:
+            raise
+        except Exception as error:
+            self._give_up(recorded, error)
+            raise
+
     def fold(self, outcomes: Sequence[Outcome]) -> None:
         """See :class:`~projections.applying.Projection`. Raises when one of them cannot be loaded."""
         mark = self._looked_at(outcomes)
@@ -181,4 +208,4 @@ def _passed_over(chain: Chain, entry: Entry, keys: KeyRing) -> Chain:
     signed = chain.signed or (
         bool(entry.sig) and entry.kid in keys and keys.verifies(own, entry.kid, entry.sig)
     )
-    return Chain(Head(entry.position, entry.hash, own), chain.log_id, signed)
+    return chain._replace(head=Head(entry.position, entry.hash, own), signed=signed)

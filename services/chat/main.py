@@ -153,6 +153,8 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
     keeping = keeping_of(
         follower, held, last_good, tail_file, quarantine, lambda what: failed.labels(what).inc()
     )
+    start = Start(held, follower, last_good, shelf, loading, tail_file)
+    follower.skip = start.skip
     parts = Parts(
         settings=settings,
         member=member,
@@ -161,7 +163,7 @@ def build(settings: Settings, registry: CollectorRegistry) -> Parts:
         offering=Offering(membership, tail),
         shelf=shelf,
         loading=loading,
-        start=Start(held, follower, last_good, shelf, loading, tail_file),
+        start=start,
         log=log,
         metrics=metrics,
         app=build_app(member, settings, metrics, registry, Upstream(UpstreamOptions.of(settings))),

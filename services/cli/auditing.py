@@ -1,7 +1,7 @@
 """Auditing: entries, wherever they come from, through the one verifier."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ class Audit:
     unchecked: int = 0
     wrong: bool = False
     """Whether an entry was taken with which something is wrong, even if it is not kept what."""
+    fault: Finding | None = None
+    """The first thing, by position, for which no import would take this copy of a log."""
     verifier: Verifier = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,6 +71,7 @@ class Audit:
         self.verifier.feed(self._as_checked(entry))
         found = self.findings[known:]
         self.wrong |= any(not each.is_remark for each in found)
+        self._note_faults(each for each in found if each.is_break)
         del self.findings[MOST_FINDINGS:]
         return found
 
@@ -77,8 +80,19 @@ class Audit:
 
     def damaged(self, error: PromptcastError, reason: str = "bad_line") -> None:
         """There is a line that is no entry; or a whole file that can be read no further."""
-        if len(self.findings) < MOST_FINDINGS:
-            self.findings.append(Finding(self.position + 1, reason, str(error)))
+        self.spoilt([Finding(self.position + 1, reason, str(error))])
+
+    def spoilt(self, found: Iterable[Finding]) -> None:
+        """What holds the entries is not as it should be."""
+        for each in found:
+            self._note_faults([each])
+            if len(self.findings) < MOST_FINDINGS:
+                self.findings.append(each)
+
+    def _note_faults(self, found: Iterable[Finding]) -> None:
+        for each in found:
+            if self.fault is None or each.position < self.fault.position:
+                self.fault = each
 
     def ends_at(self, seen: int) -> None:
         """The admin service has seen the log at this position: it may be longer now, not shorter."""

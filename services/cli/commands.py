@@ -18,12 +18,14 @@ from services.cli import (
     changes,
     develop,
     export,
+    fill,
     fleet,
     importing,
     looking,
     mend,
     output,
     serve,
+    trim,
 )
 from services.cli.errors import CONVERGED, FAILED, CliError
 
@@ -35,8 +37,8 @@ _PANELS = {
     "Change prompts": (changes.save, changes.restore, changes.archive),
     "Look at prompts": (looking.show, looking.history, looking.diff, looking.validate),
     "Look at the fleet and the log": (fleet.status, fleet.watch, audit.verify),
-    "Keep copies of the log": (backup.backup, export.export, importing.import_),
-    "Mend a log": (mend.fork, mend.repair),
+    "Keep copies of the log": (backup.backup, export.export, importing.import_, trim.trim),
+    "Mend a log": (mend.fork, mend.repair, fill.fill),
     "Run services": (develop.dev, administer.admin, serve.chat, acl.acl),
 }
 

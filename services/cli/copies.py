@@ -30,7 +30,7 @@ def audits_of(files: Sequence[str]) -> list[Audit]:
 def audit_of(directory: Path, segments: Sequence[Segment], through: int | None = None) -> Audit:
     """An audit of one log's part of a backup, up to position ``through``."""
     audit = Audit(keys_of(), f"{directory} {segments[0].log}", segments=len(segments))
-    audit.findings.extend(gaps_and_overlaps(segments))
+    audit.spoilt(gaps_and_overlaps(segments))
     for segment in segments:
         try:
             for _, entry in segment.lines(through):

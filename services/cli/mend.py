@@ -67,27 +67,44 @@ def repair(log: Log = "log", json: AsJson = False) -> None:
 
 def _show(shown: dict[str, Any]) -> None:
     for name in ("log", "access"):
-        told = shown[name]
-        reason = f": {told['reason']}" if told["reason"] else ""
-        output.line(f"{name}: {told['state']}{reason}", None if told["state"] == "open" else "red")
-        for what in ("head", "journal"):
-            if told[what]:
-                output.line(f"  {what:<8} position {told[what]['position']}, {told[what]['hash']}")
-        if told["state"] != "open" and told["common"] is not None:
-            output.line(f"  both hold the same events through position {told['common']}")
-        for member in told["beyond"]:
-            output.line(f"  {member['name']} has told of position {member['position']}")
-        if told["state"] == "diverged" and "promptcast " not in told["reason"]:
-            output.line(f"  decide: {' or '.join(_decisions(name))}")
+        _show_log(name, shown[name])
     for file in shown["files"]:
         output.line(f"file {file['name']}: {file['log']} {file['first']} to {file['last']}")
     if not shown["files"]:
         output.note("no events were given up")
 
 
+def _show_log(name: str, told: dict[str, Any]) -> None:
+    reason = f": {told['reason']}" if told["reason"] else ""
+    output.line(f"{name}: {told['state']}{reason}", None if told["state"] == "open" else "red")
+    for what in ("head", "journal"):
+        if told[what]:
+            output.line(f"  {what:<8} position {told[what]['position']}, {told[what]['hash']}")
+    _show_extent(name, told)
+    if told["state"] != "open" and told["common"] is not None:
+        output.line(f"  both hold the same events through position {told['common']}")
+    for member in told["beyond"]:
+        output.line(f"  {member['name']} has told of position {member['position']}")
+    if told["state"] == "diverged" and "promptcast " not in told["reason"]:
+        output.line(f"  decide: {' or '.join(_decisions(name))}")
+
+
+def _show_extent(name: str, told: dict[str, Any]) -> None:
+    """An admin service that is older tells neither."""
+    if told.get("trimmed"):
+        output.line(f"  trimmed through {told['trimmed']}")
+    for hole in told.get("lacks") or ():
+        missing = f"{hole['first']} to {hole['last']}"
+        output.line(f"  this admin's journal lacks {missing}: promptcast fill{_option(name)}")
+
+
 def _decisions(log: str) -> list[str]:
-    where = "" if log == "log" else f" --log {log}"
+    where = _option(log)
     return [f"promptcast fork {action}{where}" for action in ("keep-log", "keep-journal")]
+
+
+def _option(log: str) -> str:
+    return "" if log == "log" else f" --log {log}"
 
 
 def _tell(done: dict[str, Any], what: str) -> None:

@@ -10,7 +10,7 @@ from services.cli.compressed import CHUNK
 from services.cli.copies import audit_of
 from services.cli.errors import CliError
 from services.cli.line_files import lines_of
-from services.cli.segments import SPOILT, LogName, Segment, segments_in
+from services.cli.segments import LogName, Segment, segments_in
 
 
 def lines_by_log(
@@ -37,13 +37,24 @@ def lines_by_log(
         yield log or "log", _pieces(lines if through is None else _until(through, lines))
 
 
+def lines_of_log(source: str, log: LogName) -> Iterator[bytes]:
+    """The lines of one log, in pieces, from a file or a backup; who takes them checks them.
+
+    Raises :class:`CliError` when a backup has none; what else is wrong it raises on the way.
+    """
+    directory = Path(source)
+    if not directory.is_dir():
+        return _pieces(lines_of(source))
+    segments = segments_in(directory)[log]
+    if not segments:
+        raise CliError(f"there is no backup of {log!r} in {directory}")
+    return _of_segments(segments, None)
+
+
 def _sound(directory: Path, segments: list[Segment], through: int | None) -> list[Segment]:
     """Those of ``segments`` that reach up to ``through``. Raises unless all they hold is in order."""
     wanted = [each for each in segments if through is None or each.first <= through]
-    findings = audit_of(directory, wanted, through).findings
-    wrong = [each for each in findings if each.is_break or each.reason in SPOILT]
-    if wrong:
-        first = min(wrong, key=lambda each: each.position)
+    if first := audit_of(directory, wanted, through).fault:
         raise CliError(
             f"nothing was imported: position {first.position}: {first.reason}: {first.detail};"
             f" what stands before it is restored with '--through {first.position - 1}'"

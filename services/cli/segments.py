@@ -15,8 +15,6 @@ from services.cli.line_files import lines_of
 
 LogName = Literal["log", "access"]
 LOGS: Final = get_args(LogName)
-SPOILT: Final = ("missing_segment", "overlapping_segments", "damaged_segment")
-"""Reasons of findings: what of a backup is not as its names say."""
 _NAME = re.compile(r"(log|access)-([0-9]{12})-([0-9]{12})\.jsonl\.zst")
 
 

@@ -19,7 +19,7 @@ from events.chain import (
 from events.envelope import RequestKey, digest
 from events.errors import LogDiverged, LogGap, StrayId
 from events.limits import MAX_EVENT_BYTES
-from events.model import LogOpened
+from events.model import LogOpened, LogTrimmed
 from events.signing import KeyRing
 from tests.scribe import BEGAN, Scribe, moved, recorded, rejected, saved
 
@@ -172,6 +172,46 @@ def test_a_log_is_opened_once(scribe):
     assert after.log_id == "log-1"
 
 
+def trims(through, fill="a"):
+    return LogTrimmed(through=through, hash=fill * 64)
+
+
+def test_a_log_that_was_trimmed_says_so_itself(scribe):
+    assert scribe.chain().trimmed == GENESIS
+    scribe.write(trims(1))
+    scribe.saved("Be kinder.", 2)
+    chain = scribe.chain()
+    assert chain.trimmed == Head(1, "a" * 64, "a" * 64)
+    assert (chain.head, chain.log_id) == (scribe.head, "log-1")
+
+
+def test_what_was_trimmed_once_is_not_there_again(scribe):
+    for position, through in ((3, 2), (4, 1), (5, 4)):
+        assert scribe.write(trims(through, fill=f"{through}")).position == position
+    assert scribe.chain().trimmed == Head(4, "4" * 64, "4" * 64)
+    scribe.entries.pop()
+    assert scribe.chain().trimmed == Head(2, "2" * 64, "2" * 64)
+
+
+def test_an_entry_without_effect_leaves_what_was_trimmed_as_it_was(scribe):
+    scribe.write(trims(1))
+    scribe.poison(b"{")
+    assert scribe.chain().trimmed.position == 1
+
+
+@pytest.mark.parametrize(("through", "counts"), [(2, True), (3, False), (4, False), (2**53, False)])
+def test_nothing_is_trimmed_but_what_lies_before(scribe, through, counts):
+    """Not even the event itself: the log would say of its own end that it is gone."""
+    scribe.write(trims(through))
+    chain, entry = given(scribe)
+    after, outcome = read(chain, entry, NO_KEYS)
+    assert after.head == scribe.head
+    if counts:
+        assert (recorded(outcome).event, after.trimmed.position) == (trims(2), 2)
+    else:
+        assert (rejected(outcome).reason, after.trimmed) == (Reason.INVALID, GENESIS)
+
+
 def test_the_chain_runs_through_an_entry_that_was_rejected(scribe):
     """prevhash is of the bytes, not of the hash field: saving goes on behind poison."""
     scribe.poison(b"{", hash="nonsense")
@@ -235,6 +275,16 @@ def test_a_log_may_begin_unsigned_and_be_signed_from_some_event_on():
 def test_an_unsigned_event_behind_a_signed_one_is_without_effect():
     chain, entry = given(signed(ANN, NO_KEYS))
     assert rejected(then(chain, entry, BOTH)).reason is Reason.UNSIGNED
+
+
+def test_where_events_are_signed_only_a_signed_one_trims():
+    scribe = signed(ANN, ANN)
+    scribe.keys = NO_KEYS
+    scribe.write(trims(1))
+    scribe.keys = BOTH
+    assert scribe.chain().trimmed == GENESIS
+    scribe.write(trims(1))
+    assert scribe.chain().trimmed.position == 1
 
 
 def test_a_forgery_does_not_end_the_duty_to_sign():

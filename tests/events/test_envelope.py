@@ -22,6 +22,7 @@ from events.envelope import (
     Stamp,
     digest,
     microseconds,
+    prevhash,
     render,
     request_of,
     rfc3339,
@@ -32,6 +33,7 @@ from events.model import (
     ForkSettled,
     LogHealed,
     LogOpened,
+    LogTrimmed,
     PositionPassed,
     PromptArchived,
     PromptRestored,
@@ -44,6 +46,7 @@ EVENTS: list[Event] = [
     LogHealed(after=7, through=9, cause="went_back"),
     ForkSettled(kept="journal", after=7, through=9),
     PositionPassed(reason="given up"),
+    LogTrimmed(through=8, hash="0a" * 32),
     SAVED,
     PromptRestored.model_validate(
         {"prompt": "system", "version": 1, "saved_at": 2, "template": "T", "note": "back"}
@@ -111,7 +114,7 @@ def test_a_rendered_event_is_parsed_back_whole(event):
 
 def test_the_subject_is_what_the_event_is_about():
     assert [subject(event) for event in EVENTS] == [
-        *["log"] * 4,
+        *["log"] * 5,
         *["system"] * 3,
         *["person:ann@example.org"] * 5,
         *["key:0123456789ab"] * 2,
@@ -130,9 +133,10 @@ def test_every_event_about_a_prompt_and_no_other_names_its_branch():
         (EVENTS[1], '{"after":7,"through":9,"cause":"went_back"}'),
         (EVENTS[2], '{"kept":"journal","after":7,"through":9}'),
         (EVENTS[3], '{"reason":"given up"}'),
+        (EVENTS[4], f'{{"through":8,"hash":"{"0a" * 32}"}}'),
         (PositionPassed(), "{}"),
     ],
-    ids=["healed", "settled", "passed", "passed without a word"],
+    ids=["healed", "settled", "passed", "trimmed", "passed without a word"],
 )
 def test_the_bytes_of_an_event_about_the_log_are_what_they_always_were(event, data):
     """Literal on purpose: they are what is hashed, and what an older version must read."""
@@ -146,6 +150,18 @@ def test_the_bytes_of_an_event_about_the_log_are_what_they_always_were(event, da
             f'"actor":"ann","data":{data}}}'
         ).encode()
     )
+
+
+def test_the_hash_of_the_event_before_is_read_without_looking_at_anything_else():
+    assert prevhash(render(SAVED, STAMP, 7, "a" * 64)) == "a" * 64
+    assert prevhash(b'{"prevhash":"b"}') == "b"
+
+
+@pytest.mark.parametrize(
+    "event", [b"", b"{", b"[]", b"7", b"{}", b'{"prevhash":7}', b'"\xff"', b"[" * 100_000]
+)
+def test_what_does_not_say_what_is_before_it_says_nothing(event):
+    assert prevhash(event) == ""
 
 
 def test_each_event_has_a_type_of_its_own():

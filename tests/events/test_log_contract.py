@@ -193,6 +193,22 @@ async def test_an_entry_without_a_hash_has_an_empty_one_which_is_not_none(subjec
     assert (pulse.head_position, pulse.head_stored, pulse.stored_at) == (1, "", "")
 
 
+async def test_the_pulse_tells_what_the_log_begins_with_where_nothing_stands(log):
+    first, *_ = await grown(log, b"1", b"2", b"3")
+    for position in (0, 4):
+        pulse = await log.pulse(position)
+        assert (pulse.first, pulse.first_stored) == (1, first.hash)
+    for position in (1, 2, 3):
+        pulse = await log.pulse(position)
+        assert (pulse.first, pulse.first_stored) == (0, "")
+
+
+async def test_a_log_without_entries_begins_nowhere(subject, log):
+    assert (await log.pulse(7))[-2:] == (0, "")
+    await rewrite(subject, [])
+    assert (await log.pulse(0))[-2:] == (0, "")
+
+
 # --- reading --------------------------------------------------------------------------------------
 
 
@@ -323,3 +339,19 @@ async def test_a_gap_is_read_as_it_is(subject, log, scribe):
     assert [entry.position for entry in entries] == [1, 3]
     assert (await log.pulse(2)).stored_at is None
     assert read(Chain(), entries[0], scribe.keys)[0].head.position == 1
+
+
+async def test_a_log_whose_beginning_was_removed_tells_where_it_begins_now(subject, log, scribe):
+    """So that whoever knows what lies before that can tell a log that was trimmed from another one."""
+    await rewrite(subject, scribe.entries[1:])
+    for position in (0, 1):
+        pulse = await log.pulse(position)
+        assert (pulse.exists, pulse.head_position, pulse.stored_at) == (True, 3, None)
+        assert (pulse.first, pulse.first_stored) == (2, scribe.entries[1].hash)
+    assert (await log.pulse(2))[-2:] == (0, "")
+    assert [entry.position for entry in await log.read(0)] == [2, 3]
+
+
+async def test_a_log_that_begins_with_an_entry_without_a_hash_begins_there(subject, log):
+    await rewrite(subject, [Entry(5, b"x", "", 5), Entry(6, b"y", "h", 5)])
+    assert (await log.pulse(4))[-2:] == (5, "")

@@ -12,6 +12,7 @@ from events.model import (
     ForkSettled,
     LogHealed,
     LogOpened,
+    LogTrimmed,
     PositionPassed,
     PromptArchived,
     PromptConfig,
@@ -150,6 +151,17 @@ def test_a_settled_fork_says_what_was_kept():
     assert ForkSettled.model_validate(fields).through == 5
     with pytest.raises(ValidationError, match="kept"):
         ForkSettled.model_validate(fields | {"kept": "neither"})
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [("through", 0), ("through", -1), ("hash", ""), ("hash", "0A" * 32), ("hash", "0a" * 31)],
+)
+def test_a_log_that_was_trimmed_says_through_which_event(field, wrong):
+    fields = {"through": 3, "hash": "0a" * 32}
+    assert LogTrimmed.model_validate(fields).through == 3
+    with pytest.raises(ValidationError, match=field):
+        LogTrimmed.model_validate(fields | {field: wrong})
 
 
 def test_a_position_that_was_passed_may_say_why():

@@ -161,6 +161,62 @@ async def test_a_hole_among_what_is_put_back_is_refused_before_anything_is_sent(
     assert await log.raw_head() is None
 
 
+# --- a log that was trimmed ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("there", ["nothing", "an empty stream that was never used"])
+async def test_a_log_that_was_trimmed_begins_behind_what_is_gone(log, server, scribe, keys, there):
+    if there != "nothing":
+        server.call("XGROUP", "CREATE", keys.log, "chat-1", "0", "MKSTREAM")
+    after = ends(scribe.entries[:3])
+    await log.put_back(scribe.entries[3:5], after, "me", last=False, begins=True)
+    await log.put_back(scribe.entries[5:], ends(scribe.entries[:5]), "me", last=True)
+    assert await log.read(3) == scribe.entries[3:]
+    assert await log.begins() == Head(4, scribe.entries[3].hash, "")
+
+
+async def test_a_log_begins_where_something_stands_only_in_its_place(log, server, scribe, keys):
+    """Whoever puts the beginning back has been forestalled: nothing is written a second time."""
+    await log.put_back(scribe.entries[:3], GENESIS, "me", last=True)
+    with pytest.raises(Conflict) as conflict:
+        await log.put_back(
+            scribe.entries[4:], ends(scribe.entries[:4]), "me", last=True, begins=True
+        )
+    assert (conflict.value.position, conflict.value.stored) == (3, scribe.entries[2].hash)
+    assert await log.read(0) == scribe.entries[:3]
+    assert not server.call("EXISTS", keys.fence)
+    await log.put_back(scribe.entries[3:], ends(scribe.entries[:3]), "me", last=True, begins=True)
+    assert await log.read(0) == scribe.entries
+
+
+async def test_unless_it_is_said_to_begin_there_a_log_begins_at_its_beginning(log, scribe):
+    with pytest.raises(Conflict):
+        await log.put_back(scribe.entries[3:], ends(scribe.entries[:3]), "me", last=True)
+    assert await log.raw_head() is None
+
+
+async def test_another_holder_of_the_fence_is_heeded_by_a_beginning_too(log, other, scribe):
+    await other.put_back([], GENESIS, "another", last=False)
+    with pytest.raises(LogUnavailable, match="somebody else"):
+        await log.put_back(
+            scribe.entries[3:], ends(scribe.entries[:3]), "me", last=True, begins=True
+        )
+    assert await log.raw_head() is None
+
+
+async def test_a_stream_whose_entries_were_all_deleted_does_not_begin_again(
+    log, server, scribe, keys
+):
+    """Its ids are used up: it must be rebuilt."""
+    await log.put_back(scribe.entries, GENESIS, "me", last=True)
+    server.call("XTRIM", keys.log, "MAXLEN", 0)
+    with pytest.raises(LogDiverged):
+        await log.put_back(
+            scribe.entries[3:], ends(scribe.entries[:3]), "me", last=True, begins=True
+        )
+    assert await log.raw_head() == ("0-0", "")
+
+
 def test_portions_are_bounded_in_entries_and_in_bytes_and_hold_everything():
     many = [Entry(n, b"e", "h" * 64, n) for n in range(1, 1001)]
     assert [len(part) for part in portions(many)] == [PUT_COUNT, PUT_COUNT, PUT_COUNT, 232]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from events.chain import GENESIS, Entry, Head
+from events.chain import GENESIS, Entry, Head, head_of
 from events.envelope import digest
-from events.errors import LogUnavailable
+from events.errors import Conflict, LogUnavailable
 from events.log import Draft
 from events.streams.putting_back import PUT_COUNT
 from events.streams.rebuilding import Rebuilding
@@ -59,6 +59,50 @@ async def test_a_log_that_is_gone_comes_back(server, log, scribe, rebuilding, ke
     await rebuilding.add(scribe.entries)
     assert await rebuilding.swap(*(old or (None, "")))
     assert await log.read(0) == scribe.entries
+
+
+@pytest.mark.parametrize("there", ["all of it", "nothing", "nothing any more"])
+async def test_a_log_that_was_trimmed_is_rebuilt_from_there(
+    server, log, scribe, rebuilding, keys, there
+):
+    start = head_of(scribe.entries[1])
+    if there == "nothing":
+        server.call("DEL", keys.log)
+    if there == "nothing any more":
+        server.call("XTRIM", keys.log, "MAXLEN", 0)
+    old = await log.raw_head()
+    await rebuilding.begin(start)
+    assert rebuilding.head == start
+    await rebuilding.add(scribe.entries[2:3])
+    await rebuilding.add(scribe.entries[3:])
+    assert await rebuilding.swap(*(old or (None, "")))
+    assert [entry.position for entry in await log.read(0)] == [3, 4]
+    assert await log.read(2) == scribe.entries[2:]
+    await log.append(NEXT, scribe.head, 5.0)
+
+
+async def test_what_is_rebuilt_behind_another_start_is_begun_anew(
+    server, log, scribe, rebuilding, keys
+):
+    await rebuilding.begin(head_of(scribe.entries[1]))
+    await rebuilding.add(scribe.entries[2:])
+    await rebuilding.begin()
+    with pytest.raises(ValueError, match="position 3 where 1 was next"):
+        await rebuilding.add(scribe.entries[2:])
+    await rebuilding.add(scribe.entries[:2])
+    assert await rebuilding.swap("4-0", scribe.head.stored)
+    assert await log.read(0) == scribe.entries[:2]
+
+
+async def test_what_follows_upon_the_first_piece_must_follow_upon_it(
+    server, log, scribe, rebuilding, keys
+):
+    """Only the first piece may begin in an empty stream: what was lost meanwhile is noticed."""
+    await rebuilding.begin(head_of(scribe.entries[0]))
+    await rebuilding.add(scribe.entries[1:2])
+    server.call("DEL", keys.rebuilt)
+    with pytest.raises(Conflict):
+        await rebuilding.add(scribe.entries[2:])
 
 
 @pytest.mark.parametrize("old", [None, ("3-0", ""), ("4-0", "0" * 64), ("0-0", "")])

@@ -79,12 +79,20 @@ def _is_healing(entry: Entry) -> bool:
     return b'"promptcast.LogHealed.v1"' in entry.event
 
 
+def trimmed_through(rig: Rig) -> int:
+    """Through which position the log says that it was trimmed; 0: not at all."""
+    said = (data_of(e) for e in log_of(rig) if b'"promptcast.LogTrimmed.v1"' in e.event)
+    return max((int(str(data["through"])) for data in said), default=0)
+
+
 async def heals(stage: Stage, left: int, acknowledged: int) -> None:
-    """Promised: a log that ended at ``left`` holds all through ``acknowledged`` soon, and says so."""
+    """Promised: a log that ended at ``left`` holds all through ``acknowledged`` soon, and says so. Of one
+    that is gone (0) comes back what had not been trimmed."""
 
     def so() -> bool:
+        kept = left or trimmed_through(stage.rig)
         return any(
-            after == left and through >= acknowledged for after, through in healings(stage.rig)
+            after == kept and through >= acknowledged for after, through in healings(stage.rig)
         )
 
     await becomes_so(stage, f"LogHealed behind {left} through {acknowledged} or more", so)

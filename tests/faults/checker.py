@@ -1,9 +1,9 @@
 """The checker: judges what happened. Pure: facts in, violations out.
 
-**A** nothing acknowledged is lost · **B** gapless and chained · **C** nothing landed twice, nothing
-refused landed · **D** real-time order · **E** no replica goes backwards · **F** all at the head soon ·
-**G** chat answers are of one version, live then, and do not fail · **H** bounded · **I** truth told
-· **S** what one scenario alone demands
+**A** nothing acknowledged is lost · **B** gapless, chained, trimmed by its own word alone ·
+**C** nothing landed twice, nothing refused landed · **D** real-time order · **E** no replica goes
+backwards · **F** all at the head soon · **G** chat answers are of one version, live then, and do not
+fail · **H** bounded · **I** truth told · **S** what one scenario alone demands
 """
 
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from tests.faults.invariants import acknowledged, bounds, chain, chatting, follo
 CHECKS: tuple[Callable[[Facts], Iterator[Violation]], ...] = (
     acknowledged.lost,
     chain.broken,
+    chain.trimmed,
     acknowledged.doubled,
     acknowledged.reordered,
     following.backward,

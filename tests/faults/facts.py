@@ -83,10 +83,15 @@ class Told:
 
 @dataclass(frozen=True)
 class Facts:
-    """One run. ``log`` and ``access`` are as read raw from the server, ``forks`` what was kept."""
+    """One run. ``log`` and ``access`` are as read raw from the server, ``forks`` what was kept.
+
+    What was trimmed of ``log`` stands there out of a journal, as far as it chains to the rest.
+    """
 
     log: Sequence[Entry]
     head: int
+    begins: int = 1
+    """The position that ``log`` begins with on the server."""
     changes: Sequence[Change] = ()
     chats: Sequence[Chat] = ()
     sightings: Sequence[Sighting] = ()

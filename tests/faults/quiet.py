@@ -5,15 +5,13 @@ import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from events.chain import Entry
-from events.errors import BadLine
-from events.lines import from_line
 from tests.faults.facts import Holding, Settled, Told
+from tests.faults.past import entries_in, journalled, past
 from tests.faults.rig import Rig
 from tests.soak.gauges import descriptors, resident
 
@@ -51,9 +49,17 @@ def holdings(before: dict[str, Held], after: dict[str, Held]) -> list[Holding]:
 
 
 def log_of(rig: Rig) -> list[Entry]:
-    """The prompts' log, raw from the server."""
+    """The prompts' log, raw from the server: what of it is there."""
     with rig.services.hand() as hand:
         return hand.entries()
+
+
+def past_of(rig: Rig, log: Sequence[Entry]) -> list[Entry]:
+    """What was trimmed of ``log``, which is what the server has: out of the admins' journals, as far as
+    it chains, hash for hash, to the first entry on the server."""
+    if not log or log[0].position == 1:
+        return []
+    return past(log[0], (entry for name in rig.admins for entry in journalled(rig.state_dir(name))))
 
 
 def access_of(rig: Rig) -> list[Entry]:
@@ -74,18 +80,8 @@ def forks_of(rig: Rig) -> list[Entry]:
     found = []
     for name in rig.admins:
         for file in sorted((rig.state_dir(name) / "forks").glob("*.jsonl")):
-            found += _entries(file)
+            found += entries_in(file)
     return found
-
-
-def _entries(file: Path) -> list[Entry]:
-    entries = []
-    for line in file.read_bytes().splitlines():
-        try:
-            entries.append(from_line(line))
-        except BadLine:
-            continue
-    return entries
 
 
 async def reached(rig: Rig, head: int, seconds: float) -> dict[str, float | None]:

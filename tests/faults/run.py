@@ -20,6 +20,7 @@ from tests.faults.quiet import (
     held,
     holdings,
     log_of,
+    past_of,
     reached,
     settled,
     told,
@@ -93,11 +94,13 @@ class Run:
 
     async def _facts(self, before: dict[str, Held], times: dict[str, float | None]) -> Facts:
         rig = self.rig
-        log = await asyncio.to_thread(log_of, rig)
+        served = await asyncio.to_thread(log_of, rig)
+        log = [*await asyncio.to_thread(past_of, rig, served), *served]
         head = log[-1].position if log else 0
         at_rest = await settled(rig, head, times)
         return Facts(
             log=log,
+            begins=served[0].position if served else 1,
             head=head,
             access=await asyncio.to_thread(access_of, rig),
             forks=await asyncio.to_thread(forks_of, rig),

@@ -7,9 +7,11 @@ import pytest
 
 from events.chain import Entry
 from events.envelope import digest
+from events.model import LogTrimmed
 from tests.faults.checker import check
 from tests.faults.facts import MB, Facts, Holding, Limits, Settled, Told
 from tests.faults.history import Barrier, Change, Chat, Outage, Sighting
+from tests.faults.past import past
 from tests.scribe import Scribe
 
 REPLICA, LIFE = "chat-1", "chat-1#7"
@@ -183,7 +185,45 @@ def tampered() -> Facts:
     return doctored(facts, log=log, changes=facts.changes[1:], chats=[])
 
 
+def trimmed(through: int = 3, begins: int = 4, hash: str = "") -> Facts:
+    """Behind all saves the log says that it was trimmed; the server begins where it should, or not. The
+    past is there out of a journal."""
+    made, facts = scribe(), clean()
+    made.write(LogTrimmed(through=through, hash=hash or digest(made.entries[through - 1].event)))
+    served, head = made.entries[begins - 1 :], SAVES + 2
+    return doctored(
+        facts, log=[*past(served[0], facts.log), *served], begins=begins, head=head,
+        settled=[Settled(REPLICA, head, 0.1)], told=[],
+    )  # fmt: skip
+
+
+def trimmed_with_a_hole() -> Facts:
+    """No journal has what was saved as m2, though the log says rightly how far it was trimmed."""
+    facts = trimmed()
+    copies = [each for each in facts.log[:3] if each.position != 3]
+    served = facts.log[3:]
+    chats = [each for each in facts.chats if each.revision > 3]
+    return doctored(facts, log=[*past(served[0], copies), *served], chats=chats)
+
+
+def trimmed_with_a_forgery() -> Facts:
+    """The journal has another event in the place of m1: it is not taken for what was trimmed."""
+    facts, forger = trimmed(), Scribe()
+    forger.opened()
+    forger.saved("You are m1.", 1, note="m1", actor="somebody else")
+    copies = [forger.entries[1], *facts.log[2:3]]
+    served = facts.log[3:]
+    chats = [each for each in facts.chats if each.revision > 2]
+    return doctored(facts, log=[*past(served[0], copies), *served], chats=chats)
+
+
+def cut_short() -> Facts:
+    """Somebody else has trimmed the log; journals have all of it, and the log says nothing."""
+    return doctored(clean(), begins=4)
+
+
 GAP = {("A", "lost"), ("B", "gap"), ("B", "broken_chain"), ("B", "version_out_of_order")}
+CUT_OFF = {*GAP, ("B", "not_opened"), ("G", "unheard")}
 CAUGHT: list[tuple[Callable[[], Facts], set[tuple[str, str]]]] = [
     (lost_last, {("A", "lost")}),
     (lost_in_the_middle, GAP),
@@ -194,6 +234,11 @@ CAUGHT: list[tuple[Callable[[], Facts], set[tuple[str, str]]]] = [
     (backward_position, {("E", "backward")}),
     (astray, {("E", "astray")}),
     (tampered, {("B", "wrong_hash"), ("B", "version_out_of_order"), ("B", "broken_chain")}),
+    (trimmed_with_a_hole, {*CUT_OFF, ("B", "trimmed_another")}),
+    (trimmed_with_a_forgery, CUT_OFF),
+    (cut_short, {("B", "cut_short")}),
+    (lambda: trimmed(through=3, begins=5), {("B", "cut_short")}),
+    (lambda: trimmed(hash="f" * 64), {("B", "trimmed_another")}),
     (lambda: doctored(clean(), settled=[Settled(REPLICA, 3, None)]), {("F", "behind")}),
     (lambda: doctored(clean(), settled=[Settled(REPLICA, 6, 99.0)]), {("F", "late")}),
     (lambda: with_chat(3, ok=False, why="500"), {("G", "failed")}),
@@ -304,6 +349,9 @@ EXCUSED: list[Callable[[], Facts]] = [
     ),
     # who cannot load a version stays with the one before
     lambda: doctored(passed_over(), limits=Limits(passed_over=frozenset({"You are m4."}))),
+    # what was trimmed by the log's own word is in a journal, to the event that it says, or not so far
+    trimmed,
+    lambda: trimmed(through=3, begins=2),
     # who is out need not be named
     lambda: doctored(
         with_change(3, barrier=Barrier("converged", {})),

@@ -7,7 +7,15 @@ import pytest
 
 from events.chain import Chain, Entry, Reason
 from events.envelope import digest
-from events.errors import ClaimLost, LogForked, LogMissing, LogShorter, LogUnavailable, StrayId
+from events.errors import (
+    ClaimLost,
+    LogForked,
+    LogMended,
+    LogMissing,
+    LogShorter,
+    LogUnavailable,
+    StrayId,
+)
 from events.limits import MAX_EVENT_BYTES
 from events.signing import KeyRing
 from projections.pace import Pace
@@ -712,6 +720,36 @@ async def test_an_entry_behind_another_event_means_that_the_log_was_forked_and_i
     await following.state("diverged")
     assert not following.applied.rejected
     assert (following.held.texts, following.follower.position) == (ONE, 2)
+
+
+async def _damaged_head(following):
+    """It has passed over an entry whose bytes are not those of its hash; the entry as it was written."""
+    whole = following.scribe.saved("two", 2)
+    await following.log.put(whole._replace(event=whole.event.replace(b"two", b"tw0")))
+    await following.current(3)
+    assert [each.reason for each in following.applied.rejected] == [Reason.WRONG_HASH]
+    assert following.held.texts == ONE
+    await following.more_beats(2)
+    assert following.notes.lost_for == []
+    return whole
+
+
+async def test_what_was_damaged_and_put_right_is_read_again_at_once(following):
+    whole = await _damaged_head(following)
+    following.log.entries[2] = whole
+    await until(lambda: following.held.texts == TWO)
+    await following.current(3)
+    assert [type(error) for error in following.notes.lost_for] == [LogMended]
+    assert following.follower.applied.chain.head.digest == whole.hash
+    assert not following.applied.rejected
+
+
+async def test_an_event_behind_what_was_put_right_is_no_poison(following):
+    """It was appended before the heartbeat could see that anything was put right."""
+    following.log.entries[2:] = [await _damaged_head(following)]
+    await following.write(save("three", 3))
+    await until(lambda: following.held.texts == THREE)
+    assert not following.applied.rejected
 
 
 async def test_it_reports_on_while_it_is_diverged(following):

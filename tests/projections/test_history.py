@@ -4,7 +4,14 @@ from hypothesis import strategies as st
 
 from events.chain import Reason, Rejected
 from events.envelope import RequestKey
-from events.model import ForkSettled, LogHealed, PositionPassed, PromptConfig, content_hash
+from events.model import (
+    ForkSettled,
+    LogHealed,
+    LogTrimmed,
+    PositionPassed,
+    PromptConfig,
+    content_hash,
+)
 from projections.history import Activation, History, PromptHistory, VersionRecord, apply, fold
 from tests.scribe import BEGAN, Scribe
 from tests.strategies import logs
@@ -52,6 +59,7 @@ def test_what_is_said_about_the_log_itself_changes_nothing(scribe):
     scribe.write(LogHealed(after=1, through=3, cause="missing"))
     scribe.write(PositionPassed())
     scribe.write(ForkSettled(kept="log", after=4, through=7))
+    scribe.write(LogTrimmed(through=5, hash="0" * 64))
     assert history_of(scribe) == before
 
 

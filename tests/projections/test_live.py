@@ -1,7 +1,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.model import ForkSettled, LogHealed, PositionPassed, PromptConfig, content_hash
+from events.model import (
+    ForkSettled,
+    LogHealed,
+    LogTrimmed,
+    PositionPassed,
+    PromptConfig,
+    content_hash,
+)
 from events.template import Template
 from projections import live as module
 from projections.live import Live, LivePrompt, apply, fold, holds
@@ -45,6 +52,7 @@ def test_what_is_said_about_the_log_itself_changes_nothing():
     scribe.write(LogHealed(after=1, through=3, cause="missing"))
     scribe.write(PositionPassed())
     scribe.write(ForkSettled(kept="log", after=4, through=7))
+    scribe.write(LogTrimmed(through=5, hash="0" * 64))
     assert fold(Live(), scribe.outcomes()) == before
 
 

@@ -1,10 +1,13 @@
 """A lag is told by the server's time, and bounded by a clock that nobody sets."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.chain import Entry
-from projections.looks import LOOKS_KEPT, Looks
+from events.chain import GENESIS, STRAY_FROM, Entry, Head
+from events.errors import LogDiverged, LogForked, LogMissing, LogShorter, TrimmedPast
+from events.log import Pulse
+from projections.looks import LOOKS_KEPT, Looks, confirm
 
 SECOND, DAY = 1_000_000, 86_400_000_000
 NOW_US = 1_800_000_000_000_000
@@ -66,3 +69,60 @@ def test_the_bound_is_never_before_the_entry_could_be_there(steps, beyond):
         looks.note(head, float(second))
     lag = looks.lag(entry(head + beyond, NOW_US - DAY), NOW_US, len(steps) - 1 + 0.5)
     assert lag == 0.5 * SECOND
+
+
+# --- is it the log that we know? ------------------------------------------------------------------
+
+KNOWN = Head(7, "stored", "digest")
+
+
+def pulse(head: int, stored_at: str | None = None, first: int = 0) -> Pulse:
+    return Pulse(True, head, "h", stored_at, NOW_US, first, "f" if first else "")
+
+
+@pytest.mark.parametrize("head", [7, 8, 100])
+def test_a_log_that_holds_what_is_known_is_ours(head):
+    confirm(pulse(head, "stored"), KNOWN)
+    confirm(pulse(head, None, first=1), GENESIS)
+
+
+def looked_at(found: Pulse, known: Head) -> LogDiverged:
+    with pytest.raises(LogDiverged) as error:
+        confirm(found, known)
+    return error.value
+
+
+@pytest.mark.parametrize("first", [8, 9, 20])
+def test_a_log_that_begins_behind_what_is_known_was_trimmed_past_it(first):
+    error = looked_at(pulse(20, None, first), KNOWN)
+    assert type(error) is TrimmedPast
+    assert (error.known, error.first) == (7, first)
+
+
+def test_a_log_that_begins_behind_its_first_event_was_trimmed_past_who_knows_nothing():
+    assert type(looked_at(pulse(20, None, 2), GENESIS)) is TrimmedPast
+
+
+@pytest.mark.parametrize("first", [1, 2, 6])
+def test_a_log_that_begins_before_what_is_known_and_does_not_hold_it_is_another_one(first):
+    assert type(looked_at(pulse(20, None, first), KNOWN)) is LogForked
+    assert type(looked_at(pulse(20, "other"), KNOWN)) is LogForked
+
+
+def test_a_log_that_ends_before_what_is_known_is_shorter_wherever_it_begins():
+    assert type(looked_at(pulse(6, None, 4), KNOWN)) is LogShorter
+    assert type(looked_at(pulse(0, None), KNOWN)) is LogShorter
+    missing = pulse(0)._replace(exists=False)
+    assert type(looked_at(missing, KNOWN)) is LogMissing
+    assert type(looked_at(missing, GENESIS)) is LogMissing
+
+
+@pytest.mark.parametrize("first", [STRAY_FROM, 1_700_000_000_000])
+def test_what_somebody_else_wrote_into_an_emptied_log_is_not_where_it_begins(first):
+    """``XADD *``: no position of ours, so nothing says that anything was trimmed."""
+    assert type(looked_at(pulse(first, None, first), KNOWN)) is LogForked
+    confirm(pulse(first, None, first), GENESIS)  # whoever reads it finds the strange id
+
+
+def test_a_strange_id_at_the_end_does_not_hide_what_the_log_begins_with():
+    assert type(looked_at(pulse(1_700_000_000_000, None, 3), KNOWN)) is LogForked

@@ -1,5 +1,8 @@
+import hashlib
 import json
+import zlib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 
 from events.chain import Chain, Head, Reason, Rejected
 from events.envelope import RequestKey
+from events.lines import from_line
 from events.signing import KeyRing
 from projections.history import History, fold
 from projections.snapshot import (
@@ -23,11 +27,54 @@ from tests.strategies import logs
 
 KEYS, OTHER, NONE = KeyRing({"k": b"one"}), KeyRing({"k": b"two"}), KeyRing()
 SNAPSHOT = Snapshot(Chain(Head(7, "stored", "digest"), "log-1", True), {"é": [1, None]})
+FLOOR = Head(5, "a" * 64, "b" * 64)
+TRIMMED = replace(SNAPSHOT, chain=SNAPSHOT.chain._replace(trimmed=FLOOR))
 
 
 @pytest.mark.parametrize("keys", [NONE, KEYS])
 def test_a_snapshot_is_unpacked_as_it_was_packed(keys):
     assert unpack(pack(SNAPSHOT, keys), keys) == SNAPSHOT
+
+
+@pytest.mark.parametrize("keys", [NONE, KEYS])
+def test_what_was_trimmed_is_kept_with_it(keys):
+    """A log may say so only long before what is read behind a snapshot."""
+    assert unpack(pack(TRIMMED, keys), keys) == TRIMMED
+
+
+def chained(packed: bytes) -> list[Any]:
+    """The chain as it stands in a snapshot."""
+    found: list[Any] = json.loads(zlib.decompress(packed.partition(b"\n")[2]))["chain"]
+    return found
+
+
+def repacked(packed: bytes, chain: list[Any]) -> bytes:
+    """A snapshot with this in the place of its chain."""
+    found = json.loads(zlib.decompress(packed.partition(b"\n")[2]))
+    body = zlib.compress(json.dumps(found | {"chain": chain}).encode())
+    return f"{hashlib.sha256(body).hexdigest()}  \n".encode() + body
+
+
+def test_a_log_that_was_never_trimmed_has_the_snapshots_that_it_always_had():
+    """So that a version that knows nothing of it reads them, beside this one or after a downgrade."""
+    assert chained(pack(SNAPSHOT, NONE)) == [7, "stored", "digest", "log-1", True]
+    assert unpack(repacked(pack(TRIMMED, NONE), [7, "stored", "digest", "log-1", True]), NONE) == (
+        SNAPSHOT
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [8, *FLOOR[1:]], [-1, *FLOOR[1:]], ["5", *FLOOR[1:]], [5.0, *FLOOR[1:]], [True, *FLOOR[1:]],
+        [None, *FLOOR[1:]], [5, 1, "b"], [5, "a", None], [5, "a"], [5], [*FLOOR, 1], [[5], "a", "b"],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_snapshot_that_says_nonsense_of_what_was_trimmed_is_not_used(wrong):
+    whole = chained(pack(SNAPSHOT, NONE))
+    assert unpack(repacked(pack(SNAPSHOT, NONE), [*whole, *FLOOR]), NONE) == TRIMMED
+    assert unpack(repacked(pack(SNAPSHOT, NONE), [*whole, *wrong]), NONE) is None
 
 
 def test_with_keys_a_snapshot_must_be_signed_with_one_of_them():
@@ -109,3 +156,21 @@ def test_what_is_live_is_kept_as_places_in_the_log():
     scribe.archived("gone")
     restored = scribe.restored(1, 2, "one")
     assert dump_live(fold(History(), scribe.outcomes())) == {"system": [5, restored.hash]}
+
+
+def test_what_is_live_and_was_trimmed_is_kept_itself():
+    """The very entry, as a line: who reads the snapshot may find it nowhere else."""
+    scribe = Scribe()
+    scribe.opened()
+    old = scribe.saved("one", 1, "old", actor="é")
+    scribe.saved("one", 1)
+    new = scribe.saved("two", 2)
+    scribe.saved("gone", 1, "gone")
+    scribe.archived("gone")
+    history = fold(History(), scribe.outcomes())
+    dumped = dump_live(history, {entry.position: entry for entry in scribe.entries[:2]})
+    assert set(dumped) == {"old", "system"}
+    position, hash, line = dumped["old"]
+    assert (position, hash) == (2, old.hash)
+    assert from_line(json.loads(json.dumps(line)).encode()) == old
+    assert dumped["system"] == [4, new.hash]

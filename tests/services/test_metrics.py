@@ -34,7 +34,7 @@ admin_denials_total{reason} sign_ins_total{outcome} connections_refused_total{re
 log_writable{log} log_healed_total{log} log_healed_events_total{log} members_missed_total forks_kept
 journal_position{log} journal_seconds journal_errors_total{log} appends_not_durable_total
 replicas_reaped_total server_findings{check} server_memory_bytes server_memory_limit_bytes
-groups_without_replica credentials_lost
+groups_without_replica credentials_lost journal_lacks{log} log_begins log_trimmed
 build_info{version,python}
 """
 

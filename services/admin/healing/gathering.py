@@ -1,17 +1,16 @@
 """Gathering: what the log holds, what was said of it, and who holds what, for a decision about it."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from events.chain import GENESIS, STRAY_FROM, Chain, Entry, Head, Recorded, read
-from events.envelope import digest
+from events.envelope import digest, prevhash
 from events.errors import BadLine, LogDiverged, LogGap, StrayId
 from events.limits import MAX_READ_BYTES
 from events.lines import from_line
-from events.log import READ_COUNT
+from events.log import READ_COUNT, Pulse
 from events.model import LogOpened
 from events.signing import KeyRing
 from events.streams.log import RedisLog
@@ -41,6 +40,17 @@ class Facts(NamedTuple):
     tails: list[Side]
     words: list[tuple[str, Word]]
     holders: Mapping[str, Behind]
+    start: Head = GENESIS
+    """The event that the log begins behind on the server; what lies before it was trimmed."""
+
+    @property
+    def begins(self) -> bool:
+        """Whether the server has nothing of a log that was trimmed: what is put back begins there."""
+        return self.start != GENESIS and self.head == self.start
+
+    def emptied(self) -> "Facts":
+        """The same where the log holds nothing: to begin it anew."""
+        return self._replace(head=GENESIS, log=Side("log", 1, 0, {}), start=GENESIS)
 
 
 @dataclass(slots=True)
@@ -71,13 +81,35 @@ class Gathering:
         pulse = await self.log.pulse()
         if pulse.head_position >= STRAY_FROM:
             raise StrayId(self.tracked.follower.position + 1, str(pulse.head_position))
-        head = await self._head(pulse.head_position, pulse.head_stored)
-        asked = {word.position for _, word in words} | {head.position}
+        start = await self._start(pulse)
+        head = max(start, await self._head(pulse.head_position, pulse.head_stored))
+        asked = {word.position for _, word in words} | {head.position, start.position}
         tails, holders = await self._tails(asked, words, head)
         asked |= {tail.last for tail in tails}
         hashes = await self._of_log(asked, head, {word.hash for _, word in words})
+        if start.digest and start.position:
+            hashes[start.position] = start.digest
         log = Side("log", 1, head.position, hashes)
-        return Facts(head, pulse.exists, log, tails, words, holders)
+
+        def counts(position: int) -> bool:  # what cannot be told any more contradicts nobody
+            return position > start.position or position in hashes
+
+        words = [(name, word) for name, word in words if counts(word.position)]
+        tails = [tail for tail in tails if counts(tail.last)]
+        return Facts(head, pulse.exists, log, tails, words, holders, start)
+
+    async def _start(self, pulse: Pulse) -> Head:
+        """What the log begins behind on the server, as far as it was trimmed by its own word."""
+        trimmed = self.trimmed()
+        if not (pulse.head_position and trimmed.position):
+            return trimmed
+        begins = await self.log.begins()
+        if begins is None or not 1 < begins.position <= trimmed.position + 1:
+            return GENESIS
+        if begins.position == trimmed.position + 1:
+            return trimmed
+        first = await self.log.read(begins.position - 1, count=1)  # it was not trimmed to the end
+        return Head(begins.position - 1, "", prevhash(first[0].event)) if first else GENESIS
 
     def _own(self) -> list[Chain]:
         """How far this instance has been, in each way that it knows of."""
@@ -88,6 +120,10 @@ class Gathering:
     def furthest(self) -> Chain:
         """The furthest of those."""
         return max(self._own(), key=lambda chain: chain.head.position)
+
+    def trimmed(self) -> Head:
+        """The event through which the log was trimmed, as far as this instance knows."""
+        return max(chain.trimmed for chain in self._own())
 
     async def log_id(self) -> str:
         """Of the log that this instance knows, else of the one that is there; "" when there is none."""
@@ -126,15 +162,29 @@ class Gathering:
         """The hashes there. The stored one is right where somebody has said the same: an entry is
         read only where it may be that its bytes have another one."""
         hashes = {head.position: head.digest} if head.position else {}
+        trimmed = self.trimmed()
         for position in asked - hashes.keys():
             if 0 < position < head.position:
                 stored = (await self.log.pulse(position)).stored_at
-                if stored is not None and stored not in said:
+                if stored is None and position <= trimmed.position:
+                    stored = await self._of_archive(position, trimmed)
+                elif stored is not None and stored not in said:
                     entry = await self.entry(position)
                     stored = digest(entry.event) if entry else None
                 if stored is not None:
                     hashes[position] = stored
         return hashes
+
+    async def _of_archive(self, position: int, trimmed: Head) -> str | None:
+        """The hash of what was trimmed, by this instance's journal, if that is of this log."""
+        journal = self.tracked.journal
+        if journal is None or position < journal.first:
+            return None
+        last = await journal.behind(trimmed.position - 1, 1)
+        if not last or digest(last[0].event) != trimmed.digest:
+            return None
+        found = await journal.behind(position - 1, 1)
+        return digest(found[0].event) if found else None
 
     async def misses(self, position: int) -> str | None:
         """What stands in the way of reading on behind ``position``, if it is not the end."""
@@ -189,29 +239,20 @@ class Gathering:
 
 
 async def _of_journal(journal: Journal, asked: set[int]) -> Side:
-    last = journal.chain.head
+    last, first = journal.chain.head, journal.first
     hashes = {last.position: last.digest}
     for position in asked:
-        if 0 < position < last.position:
+        if first <= position < last.position:
             found = await journal.behind(position - 1, 1)
             if found and found[0].position == position:
                 hashes[position] = digest(found[0].event)
-    return Side(JOURNAL, 1, last.position, hashes)
+    return Side(JOURNAL, first, last.position, hashes, await journal.before())
 
 
 def side(name: str, entries: Sequence[Entry]) -> Side:
     """A tail as a side."""
     hashes = {entry.position: digest(entry.event) for entry in entries}
-    return Side(name, entries[0].position, entries[-1].position, hashes, before(entries[0]))
-
-
-def before(entry: Entry) -> str:
-    """The hash of the event before, as ``entry`` tells it; "" when it does not."""
-    try:
-        told = json.loads(entry.event)["prevhash"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ""
-    return told if isinstance(told, str) else ""
+    return Side(name, entries[0].position, entries[-1].position, hashes, prevhash(entries[0].event))
 
 
 def _parsed(lines: bytes) -> list[Entry]:

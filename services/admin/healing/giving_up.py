@@ -3,7 +3,7 @@
 Every step may be interrupted and made again: what is kept twice is one file.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -108,8 +108,9 @@ class GivingUp:
 
     async def _own(self, journal: Journal, parted: Head) -> AsyncIterator[Sequence[Entry]]:
         written = journal.chain.head.position
-        async for entries in behind(journal, parted.position, written):
-            yield entries
+        for position, through in _runs(journal.lacks, parted.position, written):
+            async for entries in behind(journal, position, through):
+                yield entries
         known, entries = max(written, parted.position), self.gathering.tracked.tail.entries
         unwritten = [entry for entry in entries if entry.position > known]
         if lost := [entry for entry in unwritten if not await self._in_log(entry)]:
@@ -128,6 +129,17 @@ class GivingUp:
 
     async def _in_log(self, entry: Entry) -> bool:
         return (await self.gathering.log.pulse(entry.position)).stored_at == entry.hash
+
+
+def _runs(
+    lacks: Sequence[tuple[int, int]], position: int, through: int
+) -> Iterator[tuple[int, int]]:
+    """What a journal has behind ``position`` through ``through``, without what it ``lacks``."""
+    for first, last in lacks:
+        if position < last:
+            yield position, min(first - 1, through)
+            position = last
+    yield position, through
 
 
 async def behind(journal: Journal, position: int, through: int) -> AsyncIterator[Sequence[Entry]]:

@@ -202,7 +202,7 @@ class Healer:
             begun = self._begun.model_copy(update={"through": heal.through})
         self._begun = begun
         try:
-            await self.putting_back.run(heal.parts, facts.holders, facts.head)
+            await self.putting_back.run(heal.parts, facts)
         except (Conflict, Fenced):  # somebody else does it, and says so
             self._begun = None
             raise

@@ -22,6 +22,7 @@ from services.admin.healing.putting_back import PuttingBack
 from services.admin.healing.roll import LOGS, LogName, Roll
 from services.admin.healing.settling import Settling
 from services.admin.healing.voice import Voice
+from services.admin.journal.archive import archive_of
 from services.admin.tracked import Tracked
 from services.membership import AdminVoice, Reports
 from services.metrics import AdminMetrics
@@ -109,7 +110,7 @@ def build_healing(
     for log in LOGS:
         gate = tracked[log].gate
         own = RedisLog.over(connect, streams[log], noted=gate.noted)
-        own.clock = tracked[log].log.clock
+        own.clock, own.archive = tracked[log].log.clock, archive_of(tracked[log])
         gathering = Gathering(log, own, tracked[log], roll, reports)
         source = f"/promptcast/{settings.namespace}" + ("" if log == "log" else "/access")
         putting_back = PuttingBack(own, tracked[log], source)

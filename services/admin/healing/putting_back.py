@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 import uuid_utils
 
-from events.chain import Entry, Head, head_of
+from events.chain import Entry, head_of
 from events.envelope import Stamp
 from events.errors import Conflict, LogDiverged, LogUnavailable
 from events.model import ForkSettled, LogHealed
@@ -17,7 +17,7 @@ from events.streams.putting_back import portions
 from events.streams.rebuilding import Rebuilding
 from events.writing import appended, seal
 from projections.healing import Part
-from services.admin.healing.gathering import Behind
+from services.admin.healing.gathering import Behind, Facts
 from services.admin.tracked import Tracked
 
 SAY_SECONDS = 5.0
@@ -32,35 +32,35 @@ class PuttingBack:
     tracked: Tracked[Any]
     source: str
 
-    async def run(self, parts: Sequence[Part], holders: Mapping[str, Behind], head: Head) -> None:
-        """Put ``parts`` back behind ``head``. Raises ``Conflict`` when the log has moved meanwhile, and
+    async def run(self, parts: Sequence[Part], facts: Facts) -> None:
+        """Put ``parts`` back behind the head. Raises ``Conflict`` when the log has moved meanwhile, and
         any ``LogError``: then some of it may be back, and the rest is found missing again."""
         try:
-            await self._in_place(entries_of(parts, holders), head)
+            await self._in_place(entries_of(parts, facts.holders), facts)
         except LogDiverged as error:  # ids behind the head were used: the stream takes them no more
             structlog.get_logger().warning("log_rebuilt_to_heal", reason=str(error))
-            await self._anew(parts, holders, head)
+            await self._anew(parts, facts)
 
-    async def _in_place(self, batches: AsyncIterator[Sequence[Entry]], head: Head) -> None:
-        holder = secrets.token_hex(8)
+    async def _in_place(self, batches: AsyncIterator[Sequence[Entry]], facts: Facts) -> None:
+        holder, head, begins = secrets.token_hex(8), facts.head, facts.begins
         try:
             async for batch in batches:
                 for portion in portions(batch):
-                    await self.log.put_back(portion, head, holder, last=False)
-                    head = head_of(portion[-1])
+                    await self.log.put_back(portion, head, holder, last=False, begins=begins)
+                    head, begins = head_of(portion[-1]), False
         finally:
             await self.log.unfence(holder)
 
-    async def _anew(self, parts: Sequence[Part], holders: Mapping[str, Behind], head: Head) -> None:
-        rebuilding = self.rebuilding()
-        await rebuilding.begin()
+    async def _anew(self, parts: Sequence[Part], facts: Facts) -> None:
+        rebuilding, head = self.rebuilding(), facts.head
+        await rebuilding.begin(facts.start)
         try:
             old = await self.log.raw_head()
-            async for batch in copied(self.log, head.position):
+            async for batch in copied(self.log, head.position, facts.start.position):
                 await rebuilding.add(batch)
             if rebuilding.head != head:
                 raise Conflict(rebuilding.head.position, rebuilding.head.stored)
-            async for batch in entries_of(parts, holders):
+            async for batch in entries_of(parts, facts.holders):
                 await rebuilding.add(batch)
             if not await rebuilding.swap(old.id if old else None, old.stored if old else ""):
                 raise Conflict(head.position, head.stored)
@@ -105,9 +105,8 @@ async def entries_of(
             position = batch[-1].position
 
 
-async def copied(log: RedisLog, through: int) -> AsyncIterator[Sequence[Entry]]:
-    """What the log holds, through a position."""
-    position = 0
+async def copied(log: RedisLog, through: int, position: int = 0) -> AsyncIterator[Sequence[Entry]]:
+    """What the log holds behind ``position``, through another one."""
     while position < through:
         found = [each for each in await log.read(position) if each.position <= through]
         if not found or found[0].position != position + 1:

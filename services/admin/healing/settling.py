@@ -66,7 +66,9 @@ class Settling:
                 "fork_settled", log=self.healer.gathering.name, kept=keep, head=facts.head.position
             )
             await self.giving_up.keep_offers(facts)
-            return await (self._keep_log(facts) if keep == "log" else self._keep_journal())
+            if keep == "journal":
+                return await self._keep_journal()
+            return await self._keep_log(facts.emptied() if facts.begins else facts)
 
     # --- the log goes on --------------------------------------------------------------------------
 
@@ -85,6 +87,7 @@ class Settling:
                 return facts
             except Conflict:
                 facts = await self.healer.gathering.facts()
+                facts = facts.emptied() if facts.begins else facts
         raise LogUnavailable("others keep changing the log; nothing was changed here")
 
     async def _log_kept(self, facts: Facts, holder: str) -> Mended:
@@ -127,11 +130,14 @@ class Settling:
             fork, old = await self._fork(facts, held), await self._log.raw_head()
             parted = fork.common.position
             file = await self.forks.keep(self.healer.gathering.name, self._of_log(parted))
-            is_whole = bool(await journal.behind(0, 1))  # else it is still being filled up
+            is_its = held.continues(facts.start.position, facts.start.digest)
+            start = facts.start if is_its else GENESIS
+            await rebuilding.begin(start)
+            is_whole = bool(await journal.behind(start.position, 1))  # else it is being filled up
             if not is_whole:
-                async for batch in copied(self._log, parted):
+                async for batch in copied(self._log, parted, start.position):
                     await rebuilding.add(batch)
-            async for batch in behind(journal, 0 if is_whole else parted, held.last):
+            async for batch in behind(journal, start.position if is_whole else parted, held.last):
                 await rebuilding.add(batch)
             said = self.closing().settled(rebuilding.head, "journal", fork.after, fork.furthest)
             for batch in _batches(said):

@@ -25,7 +25,10 @@ async def _view(settling: Settling) -> dict[str, Any]:
     """The fork, or that there is none."""
     shown, journal = settling.healer.loud.view(), settling.journal
     kept = journal.chain.head if journal else None
-    shown |= {"head": None, "journal": _shown(kept), "common": None, "beyond": []}
+    holes = [{"first": first, "last": last} for first, last in journal.lacks] if journal else []
+    trimmed = settling.healer.gathering.trimmed().position
+    shown |= {"head": None, "journal": _shown(kept), "trimmed": trimmed, "lacks": holes}
+    shown |= {"common": None, "beyond": []}
     try:
         facts = await settling.healer.gathering.facts()
         shown["head"] = _shown(facts.head)

@@ -6,7 +6,7 @@ disk fails, saving goes on, and is told not to be safe here.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -15,15 +15,17 @@ from typing import Any
 
 import structlog
 
-from events.chain import Chain, Entry, Head
-from events.errors import BadLine, LogError, LogForked
+from events.chain import GENESIS_HASH, Chain, Entry, Head
+from events.errors import BadLine, LogError
 from events.limits import MAX_READ_BYTES
 from events.log import READ_COUNT, EventLog
 from events.signing import KeyRing
 from projections.follower import Follower
 from projections.tail import Tail
 from services.admin.journal.disk import Disk
-from services.admin.journal.reading import bounded, following, read_back
+from services.admin.journal.filling import Filling
+from services.admin.journal.missing import Missing
+from services.admin.journal.reading import bounded, read_back
 from services.admin.journal.store import Store, Unchained
 from services.admin.journal.tending import Tending
 from services.admin.journal.waiting import Waiting
@@ -56,9 +58,12 @@ class Journal:
     ) -> None:
         self.name = name
         self.trouble: str | None = None
+        self.is_examined = False
+        """Whether all of it was read once since it was opened."""
         self.store = Store(directory, name, keys, disk or Disk())
         self._log, self._followed, self._metrics = log, followed, metrics
         metrics.journal_errors.labels(name)  # from 0 on: else the first would be no increase
+        self._missing = Missing(self.store, log, followed, self._in_thread)
         self._thread = ThreadPoolExecutor(1, f"journal-{name}")  # nothing else makes it wait
         self._turn = asyncio.Lock()
         self._news = asyncio.Event()
@@ -78,6 +83,27 @@ class Journal:
         """Whether it was found out what is here, and nobody else writes to it."""
         return self.store.is_open
 
+    @property
+    def lacks(self) -> list[tuple[int, int]]:
+        """The positions that are missing here, first and last of each hole: they were trimmed from the
+        server before this journal had them, or are still being filled in."""
+        return [(after + 1, segment.first - 1) for after, segment in self.store.holes()]
+
+    @property
+    def first(self) -> int:
+        """From this position on nothing is missing here. What lies before the last hole does not show
+        that it is of the same history."""
+        return max([last for _, last in self.lacks], default=0) + 1
+
+    async def before(self) -> str:
+        """The hash of the event before :attr:`first`; "" where that is not known."""
+        holes = self.store.holes()
+        if not holes:
+            return GENESIS_HASH
+        with suppress(OSError, BadLine):
+            return await asyncio.to_thread(holes[-1][1].before)
+        return ""
+
     async def open(self) -> None:
         """Find out what is there, once. A torn end is cut off, damage in the newest part put aside."""
         async with self._turn:
@@ -88,7 +114,7 @@ class Journal:
             except OSError as error:
                 self._failed(error)
                 return
-            self._metrics.journal_position.labels(self.name).set(self.chain.head.position)
+            self._show()
 
     def taken(self, entries: Sequence[Entry]) -> None:
         """Entries were applied, in order: they are written soon. Never waits, never raises."""
@@ -99,7 +125,7 @@ class Journal:
         """Write what is applied, and mend what is broken, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._write())
-            group.create_task(Tending(self.store, self._log, self._in_thread, self._told).run())
+            group.create_task(self._tend())
 
     async def safe(self, position: int, seconds: float) -> bool:
         """Whether the entry at ``position`` is on disk within ``seconds``; at once False in trouble."""
@@ -154,7 +180,7 @@ class Journal:
                 cut: int = await self._in_thread(self.store.cut, after)
                 return cut
             finally:
-                self._metrics.journal_position.labels(self.name).set(self.chain.head.position)
+                self._show()
 
     async def close(self) -> None:
         """Write what still waits, if that is possible, and let go; behind the end of :meth:`keep_up`."""
@@ -166,6 +192,29 @@ class Journal:
                 await self._in_thread(self.store.append, batch)
         await self._in_thread(self.store.close)
         self._thread.shutdown(wait=False)
+
+    async def fill(self, batches: AsyncIterable[Sequence[Entry]]) -> int:
+        """Fill the first hole with what ``batches`` hold, in order; how many entries that are.
+
+        Raises ``BadLine`` when they do not chain to what is here, or end too early, and ``OSError``.
+        """
+        if not self.is_open:
+            raise OSError("it is not open")
+        filling = await asyncio.to_thread(Filling, self.store)
+        try:
+            async for entries in batches:
+                await asyncio.to_thread(filling.take, entries)
+            async with self._turn:
+                filled: int = await self._in_thread(filling.end)
+        finally:
+            await asyncio.to_thread(filling.discard)
+        self._show()
+        return filled
+
+    async def _tend(self) -> None:
+        await Tending(self.store, self._log, self._in_thread, self._told).run()
+        self.is_examined = True
+        self._show()
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -191,7 +240,7 @@ class Journal:
     async def _write_some(self) -> bool:
         """Whether there was something to write; it is safe then."""
         async with self._turn:
-            if batch := self._batch() or await self._missing():
+            if batch := self._batch() or await self._missing.entries():
                 await self._append(batch)
             self._well()
             return bool(batch)
@@ -200,34 +249,19 @@ class Journal:
         """What waits and follows upon what is safe."""
         return self._waiting.behind(self.chain.head.position)
 
-    async def _missing(self) -> Sequence[Entry]:
-        """What was applied and does not wait here, out of the log. Raises any ``LogError``."""
-        head, applied = self.chain.head, self._followed().head.position
-        if applied <= head.position:
-            return ()
-        await self._confirm()
-        return following(await self._log.read(head.position), head.position, applied)
-
-    async def _confirm(self) -> None:
-        """Raises ``LogForked`` unless the log holds the very entry that the journal ends with."""
-        head = self.chain.head
-        pulse = await self._log.pulse(head.position)
-        if head.position and pulse.stored_at != head.stored:
-            raise LogForked(head.position)
-
     async def _append(self, batch: Sequence[Entry]) -> None:
         self._began = began = monotonic()
         try:
             await self._in_thread(self.store.append, batch)
         except Unchained:  # poison may say anything; but it may be this journal that is another one
-            await self._confirm()
+            await self._missing.confirm()
             await self._in_thread(self.store.append, batch, True)
         finally:
             self._began = None
             self._wake()
         self._recent.take(batch)
         self._metrics.journal.observe(monotonic() - began)
-        self._metrics.journal_position.labels(self.name).set(self.chain.head.position)
+        self._show()
 
     async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
@@ -254,6 +288,11 @@ class Journal:
         """A disk that hangs gives no error: nobody else waits for it until it has answered."""
         if self._began is not None and monotonic() - self._began >= LATE_SECONDS:
             self._failed(OSError(f"a write has taken longer than {LATE_SECONDS:g} s"))
+
+    def _show(self) -> None:
+        self._metrics.journal_position.labels(self.name).set(self.chain.head.position)
+        lacks = sum(last - first + 1 for first, last in self.lacks)
+        self._metrics.journal_lacks.labels(self.name).set(lacks)
 
     def _told(self, error: Exception) -> None:
         if not isinstance(error, LogError):

@@ -8,7 +8,8 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from events.chain import Chain, Entry, Head
+from events.chain import GENESIS, Chain, Entry, Head
+from events.envelope import prevhash
 from events.errors import BadLine
 from events.lines import from_line
 
@@ -53,17 +54,40 @@ class Segment:
         """The chain before its first line; None when it was not kept, or cannot be read."""
         try:
             kept = json.loads(self.chain_path.read_bytes())
-            chain = Chain(Head(*kept["head"]), str(kept["log_id"]), bool(kept["signed"]))
+            floor = Head(*kept["trimmed"]) if "trimmed" in kept else GENESIS
+            chain = Chain(Head(*kept["head"]), str(kept["log_id"]), bool(kept["signed"]), floor)
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return chain if chain.head.position == self.first - 1 else None
 
+    def before(self) -> str:
+        """The hash of the event before its first one: as it was known when it was begun, since poison may
+        say anything; else as its first event says. Raises ``OSError``, and ``BadLine`` for damage."""
+        chain = self.chain()
+        if chain is not None and chain.head.digest:
+            return chain.head.digest
+        return prevhash(next(self.entries(0)).event)
 
-def packed(chain: Chain) -> bytes:
-    """What :meth:`Segment.chain` reads."""
-    return json.dumps(
-        {"head": list(chain.head), "log_id": chain.log_id, "signed": chain.signed}
-    ).encode()
+    def reach(self, following: "Segment") -> int:
+        """The position of its last line, if nothing of it is damaged: ``following`` was begun behind it,
+        or, where what lies between was not to be had, says behind which line that was."""
+        try:
+            after = json.loads(following.chain_path.read_bytes())["after"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return following.first - 1
+        is_its = isinstance(after, int) and self.first <= after < following.first
+        return after if is_its else following.first - 1
+
+
+def packed(chain: Chain, after: int) -> bytes:
+    """What :meth:`Segment.chain` and :meth:`Segment.reach` read: the chain before a segment, and the
+    last position that was here when it was begun."""
+    kept = {"head": list(chain.head), "log_id": chain.log_id, "signed": chain.signed}
+    if chain.trimmed.position:
+        kept["trimmed"] = list(chain.trimmed)
+    if after != chain.head.position:
+        kept["after"] = after
+    return json.dumps(kept).encode()
 
 
 def path_of(directory: Path, first: int) -> Path:
@@ -83,7 +107,7 @@ def segments_in(directory: Path) -> list[Segment]:
     )
     made = [Segment(path, first, 0) for first, path in found]
     for segment, following in pairwise(made):
-        segment.count = following.first - segment.first
+        segment.count = segment.reach(following) - segment.first + 1
     return made
 
 

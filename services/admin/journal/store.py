@@ -149,6 +149,10 @@ class Store:
             count, chain = count + 1, after
         self._write(before, lines, count, chain)
 
+    def skip(self, chain: Chain) -> None:
+        """Go on behind ``chain``: what lies before is not to be had, and leaves a hole."""
+        self.chain = chain
+
     def _room(self) -> int:
         return self.most - self.segments[-1].size if self.segments else self.most
 
@@ -157,7 +161,8 @@ class Store:
         if not count:
             return
         newest = self.segments[-1] if self.segments else None
-        if newest is None or newest.size + len(lines) > self.most:
+        goes_on = newest is not None and newest.last == before.head.position
+        if newest is None or not goes_on or newest.size + len(lines) > self.most:
             newest = self._begun(before)
         try:
             if self._pen is None:
@@ -180,7 +185,8 @@ class Store:
         first = chain.head.position + 1
         segment = Segment(path_of(self.directory, first), first, 0)
         if first > 1:
-            self.disk.replace(segment.chain_path, packed(chain))
+            after = self.segments[-1].last if self.segments else 0
+            self.disk.replace(segment.chain_path, packed(chain, after))
         return segment
 
     def _lift(self) -> None:
@@ -208,8 +214,12 @@ class Store:
 
     def fill(self, entries: Sequence[Entry]) -> None:
         """Put ``entries`` into a hole before a later segment, as a segment of their own."""
-        made = segment_of(self.directory, entries, self.disk)
-        self.segments = sorted([*self.segments, made], key=lambda segment: segment.first)
+        self.added([segment_of(self.directory, entries, self.disk)])
+
+    def added(self, segments: Sequence[Segment]) -> None:
+        """``segments`` stand in a hole now."""
+        self.disk.sync_names(self.directory)
+        self.segments = sorted([*self.segments, *segments], key=lambda segment: segment.first)
 
     def holes(self) -> list[tuple[int, Segment]]:
         """Where something is missing: the position behind which, and the segment that comes then."""

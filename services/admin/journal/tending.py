@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from events.chain import Entry
-from events.errors import LogError, LogForked
+from events.errors import LogError, LogForked, TrimmedPast
 from events.log import EventLog
 from services.admin.journal.reading import following
 from services.admin.journal.segments import Segment, examine
@@ -40,6 +40,9 @@ class Tending:
                     await self._examine(examined)
                     await self._fill()
                     return
+            except TrimmedPast as past:  # the log has it no more: somebody has to fill it in
+                _log.error("journal_not_whole", log=self.store.name, reason=str(past))
+                return
             except (OSError, LogError) as error:
                 self.told(error)
                 _log.warning("journal_not_mended", log=self.store.name, error=str(error))

@@ -1,8 +1,10 @@
 """What the calls of an operator take and answer."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from services.admin.mending.trimming import LEAST_KEPT
 
 LogName = Literal["log", "access"]
 
@@ -21,6 +23,46 @@ class SettleRequest(_Asked):
     """Which log, and which of its two histories goes on."""
 
     keep: Literal["log", "journal"]
+
+
+class Archived(BaseModel):
+    """The last event that the archive holds."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    position: Annotated[int, Field(ge=1, le=2**53)]
+    hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class TrimRequest(BaseModel):
+    """How much stays on the server, and what the archive proves to hold."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    keep: Annotated[int, Field(ge=LEAST_KEPT, le=2**53)] = 10_000
+    archived: Archived
+
+
+class TrimmedBody(BaseModel):
+    """What came of it."""
+
+    through: int = Field(description="What lies here and before is not on the server any more.")
+    head: int = Field(description="The log's last position.")
+    events: int = Field(description="How many went by this call.")
+
+
+class Hole(BaseModel):
+    """Positions that are missing, first and last."""
+
+    first: int
+    last: int
+
+
+class FilledBody(BaseModel):
+    """What came of it."""
+
+    events: int = Field(description="How many went into the journal.")
+    lacks: list[Hole] = Field(description="What is missing there still.")
 
 
 class MendedBody(BaseModel):
@@ -59,6 +101,10 @@ class ForkBody(BaseModel):
     since: str
     head: HeadBody | None = Field(description="Where the log ends.")
     journal: HeadBody | None = Field(description="Where this instance's journal ends.")
+    trimmed: int = Field(
+        description="Through this position it may be in archives alone; 0: not at all."
+    )
+    lacks: list[Hole] = Field(description="What this instance's journal does not have.")
     common: int | None = Field(description="The last position at which both hold the same event.")
     beyond: list[Seen]
 

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
-from events.chain import Entry
-from events.errors import LogDiverged, StrayId
+from events.chain import Entry, Head
+from events.errors import BadLine, LogDiverged, LogUnavailable, StrayId
+from projections.refusals import Invalid, Mistake
 from services.admin.healing.parts import Healing
 from services.admin.healing.roll import LogName
 from services.admin.healing.settling import Keep
@@ -16,6 +17,14 @@ from services.admin.healing.standing import fork_view
 from services.admin.mending.importing import Importing
 from services.admin.mending.mended import Mended
 from services.admin.mending.repairing import Repairing
+from services.admin.mending.trimming import Trimmed, Trimming
+
+
+class Filled(NamedTuple):
+    """``events`` went into the journal, which still ``lacks`` these positions (first and last)."""
+
+    events: int
+    lacks: list[tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -24,6 +33,7 @@ class Desk:
     nothing has changed. While one is done, the healer of that log rests."""
 
     healing: Healing
+    trimming: Trimming
 
     async def forks(self) -> dict[str, Any]:
         """How each log stands, and the files that hold what was given up."""
@@ -47,8 +57,26 @@ class Desk:
         healer, closing = parts.healer, parts.settling.closing()
         async with healer.turn:
             rebuilding = healer.putting_back.rebuilding()
-            journal = healer.gathering.tracked.journal
-            return await Repairing(parts.log, rebuilding, closing, journal).run()
+            journal, trimmed = healer.gathering.tracked.journal, healer.gathering.trimmed()
+            return await Repairing(parts.log, rebuilding, closing, journal, trimmed).run()
+
+    async def trim(self, keep: int, archived: Head, actor: str) -> Trimmed:
+        """The prompts' log goes on without its oldest events on the server."""
+        async with self.healing.of["log"].healer.turn:
+            return await self.trimming.run(keep, archived, actor)
+
+    async def fill(self, log: LogName, batches: AsyncIterable[Sequence[Entry]]) -> Filled:
+        """What this instance's journal lacks comes from ``batches``."""
+        journal = self.healing.of[log].healer.gathering.tracked.journal
+        if journal is None:
+            raise LogUnavailable("this admin keeps no journal")
+        try:
+            events = await journal.fill(batches)
+        except BadLine as error:
+            raise Invalid((Mistake("", str(error)),)) from None
+        except OSError as error:
+            raise LogUnavailable(f"the journal cannot be filled: {error}") from error
+        return Filled(events, journal.lacks)
 
     async def import_file(
         self, log: LogName, batches: AsyncIterable[Sequence[Entry]], replace: bool

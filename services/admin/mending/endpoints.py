@@ -5,12 +5,22 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from events.chain import Head
 from events.errors import LogUnavailable
 from services.admin.answers import answer
 from services.admin.body import MAX_SMALL_BYTES, read_model
 from services.admin.context import ACTOR
 from services.admin.endpoint import WRITES_LOG, Answer, Endpoint
-from services.admin.mending.bodies import Forks, MendedBody, RepairRequest, SettleRequest
+from services.admin.mending.bodies import (
+    FilledBody,
+    Forks,
+    Hole,
+    MendedBody,
+    RepairRequest,
+    SettleRequest,
+    TrimmedBody,
+    TrimRequest,
+)
 from services.admin.mending.desk import DESK, Desk
 from services.admin.mending.mended import Mended
 from services.admin.mending.reading import MEDIA_TYPE, entries
@@ -77,6 +87,23 @@ async def import_log(request: web.Request) -> web.Response:
     log, replace = LOG.of(request), REPLACE.of(request) == "true"
     done = await _desk(request).import_file(log, entries(request), replace)
     return _told(request, "log_imported", log, done, replace=replace)
+
+
+async def trim(request: web.Request) -> web.Response:
+    """The oldest events go from the server."""
+    asked, _ = await read_model(request, TrimRequest, MAX_SMALL_BYTES)
+    archived = Head(asked.archived.position, "", asked.archived.hash)
+    done = await _desk(request).trim(asked.keep, archived, request[ACTOR])
+    return answer(TrimmedBody.model_validate(done._asdict()))
+
+
+async def fill(request: web.Request) -> web.Response:
+    """What the journal lacks, from a copy of the log."""
+    log = LOG.of(request)
+    done = await _desk(request).fill(log, entries(request))
+    lacks = [Hole(first=first, last=last) for first, last in done.lacks]
+    _log.warning("journal_filled_in", actor=request[ACTOR], log=log, events=done.events)
+    return answer(FilledBody(events=done.events, lacks=lacks))
 
 
 def _desk(request: web.Request) -> Desk:
@@ -161,6 +188,40 @@ ENDPOINTS = (
         params=(LOG, REPLACE),
         takes=MEDIA_TYPE,
         answers=(_MENDED,),
+        problems=_PROBLEMS,
+        seconds=IMPORT_SECONDS,
+        changes=True,
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/logs/trim",
+        handler=trim,
+        name="trimLog",
+        tag="Log",
+        role="admin",
+        summary="Let the oldest events of the prompts' log go from the server",
+        description="The history stays whole: they are read from this instance's journal from then on."
+        " Nothing goes that the archive does not hold (its last event is the proof), nor what a member"
+        " or another admin has not read, nor the newest `keep` events.",
+        body=TrimRequest,
+        answers=(Answer(200, "It is done, or there was nothing to do.", TrimmedBody),),
+        problems=_PROBLEMS,
+        seconds=SECONDS,
+        changes=True,
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/logs/fill",
+        handler=fill,
+        name="fillJournal",
+        tag="Log",
+        role="admin",
+        summary="Give this instance's journal what it lacks of a log that was trimmed",
+        description=f"The body is `{MEDIA_TYPE}`: any copy of the log. What is here already is passed"
+        " over; the rest must chain, hash for hash, to what is here.",
+        params=(LOG,),
+        takes=MEDIA_TYPE,
+        answers=(Answer(200, "It is done, or nothing is missing.", FilledBody),),
         problems=_PROBLEMS,
         seconds=IMPORT_SECONDS,
         changes=True,

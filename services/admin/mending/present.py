@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from events.chain import GENESIS, Entry, Head, head_of
-from events.errors import StrayId
+from events.errors import StrayId, TrimmedPast
 from events.log import EventLog
 
 
@@ -17,11 +17,17 @@ class Present:
     """The last event that both hold, with all before it."""
     parted: bool = False
     """Whether they differ behind :attr:`common`, or the log ends there."""
+    _begins: int = 1
+    """Where the log begins, as far as it can be read here: what was trimmed before that is the other
+    copy's if the event there is, whose bytes say what it follows upon."""
 
     async def compare(self, entries: Sequence[Entry]) -> None:
         """The next entries of the other copy."""
         while entries and not self.parted:
             here = await self._read(self.common.position, len(entries))
+            if gone := [entry for entry in entries if entry.position < self._begins]:
+                self.common, entries = head_of(gone[-1]), entries[len(gone) :]
+                continue
             self.parted = not here
             for entry, mine in zip(entries, here, strict=False):
                 if (entry.position, entry.hash, entry.event) != (
@@ -44,5 +50,8 @@ class Present:
     async def _read(self, position: int, count: int) -> Sequence[Entry]:
         try:
             return await self.log.read(position, count=count)
+        except TrimmedPast as past:
+            self._begins = past.first
+            return await self.log.read(past.first - 1, count=count)
         except StrayId:
             return ()

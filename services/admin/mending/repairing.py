@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from events.chain import STRAY_FROM, Entry
+from events.chain import GENESIS, STRAY_FROM, Entry, Head
 from events.envelope import digest
 from events.errors import Conflict, StrayId
 from events.streams.entries import RawEntry
@@ -35,12 +35,14 @@ class Copy(Protocol):
 
 @dataclass(slots=True)
 class Repairing:
-    """One repair of one log. ``copy`` fills its holes, if there is one."""
+    """One repair of one log. ``copy`` fills its holes, if there is one; through ``trimmed`` it may have
+    been trimmed, and stays so."""
 
     log: RedisLog
     rebuilding: Rebuilding
     closing: Closing
     copy: Copy | None
+    trimmed: Head = GENESIS
     stray: list[str] = field(default_factory=list)
     """Ids that are no positions, and were left out."""
     filled: list[int] = field(default_factory=list)
@@ -48,10 +50,15 @@ class Repairing:
 
     async def run(self) -> Mended:
         """Repair it. Raises ``Invalid`` when something is missing everywhere, or does not chain."""
-        await self.rebuilding.begin()
+        start = await self._start()
+        await self.rebuilding.begin(start)
         try:
             old, verifier = await self.log.raw_head(), Verifier(self.closing.keys)
-            async for batch in self._batches():
+            async for batch in self._batches(start.position):
+                if not verifier.events:
+                    verifier.begins_with(batch[0])
+                    if start.digest:  # the log says itself what it goes on from
+                        verifier.chain = verifier.chain._replace(head=start)
                 check(verifier, batch)
                 await self.rebuilding.add(batch)
             head = verifier.chain.head
@@ -68,9 +75,16 @@ class Repairing:
         finally:
             await self.rebuilding.abandon()
 
-    async def _batches(self) -> AsyncIterator[Sequence[Entry]]:
+    async def _start(self) -> Head:
+        """What the log begins behind, as far as it may."""
+        begins = await self.log.begins()
+        if begins is None or begins.position > self.trimmed.position:
+            return self.trimmed
+        return Head(begins.position - 1, "", "") if begins.position > 1 else GENESIS
+
+    async def _batches(self, position: int) -> AsyncIterator[Sequence[Entry]]:
         """The log's entries in order, without what is strange and with what was missing."""
-        last, position = "0-0", 0
+        last = "0-0"
         while found := await self.log.raw(last):
             last = found[-1].id
             for together in _without_holes(self._ours(found)):

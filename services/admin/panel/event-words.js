@@ -22,6 +22,7 @@ const SENTENCES = {
   "promptcast.LogOpened.v1": () => ["opened the log"],
   "promptcast.LogHealed.v1": (data) => ["put the events ", h("b", {}, through(data)), " back: ", String(CAUSES[data.cause] ?? data.cause)],
   "promptcast.ForkSettled.v1": (data) => ["decided which history goes on behind ", h("b", {}, `#${number(data.after)}`), ": ", h("b", {}, String(KEPT[data.kept] ?? data.kept))],
+  "promptcast.LogTrimmed.v1": (data) => ["let the events through ", h("b", {}, `#${number(data.through)}`), " go from the server: archives hold them"],
   "promptcast.PositionPassed.v1": (data) => ["passed a position that an event had which was given up", data.reason ? `: ${data.reason}` : ""],
   "promptcast.PromptSaved.v1": (data) => [data.version === 1 ? "created " : "saved ", h("b", {}, `v${data.version}`), " of ", promptLink(data.prompt)],
   "promptcast.PromptRestored.v1": (data) => ["restored ", h("b", {}, `v${data.version}`), " of ", promptLink(data.prompt)],
@@ -35,7 +36,7 @@ const SENTENCES = {
   "promptcast.KeyRevoked.v1": (data) => ["revoked the API key ", h("code", {}, data.key)],
 };
 
-const SIGNS = { Healed: ["✚", "warn"], Settled: ["⑂", "bad"], Saved: ["✎", "accent"], Restored: ["↺", "warn"], Archived: ["⌫", "bad"], Added: ["+", "good"], Removed: ["−", "bad"], Revoked: ["−", "bad"] };
+const SIGNS = { Healed: ["✚", "warn"], Settled: ["⑂", "bad"], Trimmed: ["−", "warn"], Saved: ["✎", "accent"], Restored: ["↺", "warn"], Archived: ["⌫", "bad"], Added: ["+", "good"], Removed: ["−", "bad"], Revoked: ["−", "bad"] };
 
 /** A sign for the kind of entry, and its colour. */
 export function sign(item) {

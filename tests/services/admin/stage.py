@@ -31,8 +31,9 @@ from services.admin.core import AdminCore
 from services.admin.fleet_watch import FleetWatch
 from services.admin.hub import Hub
 from services.admin.main import build
-from services.admin.mending.desk import DESK, Desk
+from services.admin.mending.desk import DESK, Desk, Filled
 from services.admin.mending.mended import Mended
+from services.admin.mending.trimming import Trimmed
 from services.admin.mirror import Mirror
 from services.admin.telling import Telling
 from services.admin.writer import Writer
@@ -229,7 +230,7 @@ async def on_server(
     if not opened:
         await put(Scribe().opened())
     access = parts.access
-    desk = Desk(parts.healing)
+    desk = Desk(parts.healing, parts.trimming())
     async with _served(core, access, parts.metrics, settings, registry, desk) as client:
         works = [parts.join, core.watch.follow_reports, access.book.run]
         works += [journal.keep_up for journal in parts.journals()]
@@ -261,6 +262,8 @@ class IdleDesk:
             "reason": "",
             "since": "1970-01-01T00:00:00.000000Z",
             "beyond": [],
+            "trimmed": 0,
+            "lacks": [],
         }
         log |= {"head": None, "journal": None, "common": None}
         return {"log": {**log, "log": "log"}, "access": {**log, "log": "access"}, "files": []}
@@ -272,6 +275,12 @@ class IdleDesk:
         return Mended(0, 0, "0" * 64, changed=False)
 
     settle = repair = import_file = nothing
+
+    async def trim(self, *_asked: Any) -> Trimmed:
+        return Trimmed(0, 0, 0)
+
+    async def fill(self, *_asked: Any) -> Filled:
+        return Filled(0, [])
 
 
 class OurServer(TestServer):

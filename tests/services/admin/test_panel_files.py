@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from events.envelope import TYPES
 from services.admin.panel_files import read_files
 
 MOST_BYTES = 150_000
@@ -48,6 +49,12 @@ def test_nothing_inline_and_nothing_from_elsewhere_is_in_the_page():
     page = read_files()["index.html"]
     assert not re.search(rb"<style|style=|\son[a-z]+=|https?://", page)
     assert re.findall(rb"<script[^>]*>([^<]*)</script>", page) == [b""]
+
+
+def test_there_is_a_sentence_for_every_event():
+    words = read_files()["event-words.js"].decode()
+    told = re.findall(r'^  "(promptcast\.\w+\.v1)": ', words, re.MULTILINE)
+    assert sorted(told) == sorted(TYPES.values())
 
 
 def test_no_module_writes_markup():

@@ -13,6 +13,7 @@ CONTRACT = {
     "unauthorized": 401, "forbidden": 403, "not-found": 404, "revision-moved": 412, "too-large": 413,
     "invalid": 422, "key-reused": 422, "precondition-required": 428, "too-many-requests": 429,
     "log-unavailable": 503, "log-diverged": 503, "outcome-unknown": 503, "read-only": 503,
+    "log-trimmed": 503,
 }  # fmt: skip
 OURS = {
     "method-not-allowed": 405,
@@ -62,6 +63,7 @@ def test_every_refusal_and_every_error_of_the_log_has_a_type_of_its_own_kind(kin
         (errors.NotDurable("x"), "log-unavailable"),
         (errors.LogMissing(7), "log-diverged"),
         (errors.StrayId(1, "2-0"), "log-diverged"),
+        (errors.TrimmedPast(3, 7), "log-trimmed"),
         (errors.OutcomeUnknown("x"), "outcome-unknown"),
         (errors.AppendExpired("x"), "log-unavailable"),
         (errors.Conflict(1, ""), "log-unavailable"),

@@ -9,6 +9,7 @@ import pytest
 from events import chain as chain_module
 from events.chain import Reason, Recorded, Rejected
 from events.errors import LogGap
+from events.model import LogTrimmed
 from events.signing import KeyRing
 from projections import live as live_module
 from projections.applying import Applied
@@ -18,7 +19,7 @@ from services.chat import kept_file
 from services.chat import loading as loading_module
 from services.chat.loading import Loading, tried_out
 from services.chat.marks import Marks
-from services.chat.quarantine import KEPT, Quarantine, Quarantined
+from services.chat.quarantine import KEPT, Quarantine, Quarantined, TriedBefore
 from services.chat.watchdog import Watchdog
 from tests.scribe import Scribe
 
@@ -200,6 +201,54 @@ def test_an_event_that_breaks_reading_is_rejected_too(starts, monkeypatch):
     load(applied, scribe.entries)
     assert rejected(applied) == [(3, Reason.CRASHED, None)]
     assert (starts.texts(), applied.chain) == ({"system": "three"}, scribe.chain())
+
+
+def test_what_the_log_says_of_itself_survives_an_event_that_is_passed_over(starts, monkeypatch):
+    """Its id, that it is signed, and what was trimmed: who loses that takes another log for it."""
+    scribe = Scribe(KeyRing({"k": b"key"}))
+    starts.keys = scribe.keys
+    scribe.opened()
+    scribe.saved("one", 1)
+    scribe.write(LogTrimmed(through=2, hash=scribe.entries[1].hash))
+    scribe.saved(DEADLY, 2)
+    applied = starts.start()
+    load(applied, scribe.entries[:3])
+    before = applied.chain
+    assert (before.log_id, before.signed, before.trimmed.position) == ("log-1", True, 2)
+    monkeypatch.setattr(loading_module, "read", raising(ZeroDivisionError("bug")))
+    load(applied, scribe.entries[3:])
+    assert [each.position for each in applied.rejected] == [4]
+    assert applied.chain == before._replace(head=scribe.head)
+
+
+def test_what_a_snapshot_points_to_and_cannot_be_loaded_is_kept_in_quarantine(starts, deadly):
+    deadly(crash)
+    starts.start()
+    entry, recorded = log(DEADLY).entries[1], log(DEADLY).outcomes()[1]
+    with pytest.raises(ZeroDivisionError):
+        starts.loading.load(Live(), recorded)
+    with pytest.raises(TriedBefore):
+        starts.loading.load(Live(), recorded)
+    with pytest.raises(TriedBefore):
+        starts.loading.decode(entry, entry.hash)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("bug"), MemoryError()], ids=repr)
+def test_what_a_snapshot_points_to_and_cannot_be_read_is_kept_in_quarantine(
+    starts, monkeypatch, error
+):
+    starts.start()
+    entry = log("one").entries[1]
+    with monkeypatch.context() as broken:
+        broken.setattr(loading_module, "decode", raising(error))
+        with pytest.raises(type(error)):
+            starts.loading.decode(entry, entry.hash)
+    if isinstance(error, MemoryError):  # it says nothing about the event
+        assert starts.loading.decode(entry, entry.hash)
+    else:
+        with pytest.raises(TriedBefore):
+            starts.loading.decode(entry, entry.hash)
+    assert starts.loading.decode(entry, "0" * 64) is None
 
 
 def test_a_gap_is_still_a_gap_and_is_nobody_s_fault(starts):

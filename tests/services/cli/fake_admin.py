@@ -44,6 +44,12 @@ class FakeAdmin:
     """What each connection to the updates is sent, one connection after the other."""
     imported: list[tuple[str, str]] = field(default_factory=list)
     """Which log was imported, and the lines that came."""
+    trimmed: dict[str, Any] = field(default_factory=lambda: {"through": 0, "head": 7, "events": 0})
+    """What trimming is answered with."""
+    filled: list[tuple[str, str]] = field(default_factory=list)
+    """The journal of which log was filled in, and the lines that came."""
+    lacks: list[dict[str, int]] = field(default_factory=list)
+    """What it still lacks then."""
     before_change: Callable[[], None] = lambda: None
     drop_replies: int = 0
     """How many changes are carried out and then not answered."""
@@ -70,6 +76,8 @@ class FakeAdmin:
         app.router.add_get("/api/v1/access", self._events)
         app.router.add_get("/api/v1/updates", self._updates)
         app.router.add_post("/api/v1/logs/import", self._import)
+        app.router.add_post("/api/v1/logs/trim", self._trim)
+        app.router.add_post("/api/v1/logs/fill", self._fill)
         return app
 
     def save(self, name: str, template: str, **more: Any) -> dict[str, Any]:
@@ -185,6 +193,15 @@ class FakeAdmin:
         count = len(text.splitlines())
         done = {"log": log, "changed": True, "events": count, "position": count, "hash": "0" * 64}
         return web.json_response({**done, "file": None})
+
+    async def _trim(self, _request: web.Request) -> web.Response:
+        self.before_change()
+        return web.json_response(self.trimmed)
+
+    async def _fill(self, request: web.Request) -> web.Response:
+        text = await request.text()
+        self.filled.append((request.query["log"], text))
+        return web.json_response({"events": len(text.splitlines()), "lacks": self.lacks})
 
     async def _save(self, request: web.Request) -> web.Response:
         name, body = request.match_info["name"], await request.json()

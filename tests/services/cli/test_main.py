@@ -18,7 +18,7 @@ from services.dev import main as dev_main
 ROOT = Path(__file__).parents[3]
 COMMANDS = {
     "save", "restore", "archive", "show", "history", "diff", "validate",
-    "status", "watch", "verify", "dev", "admin", "chat",
+    "status", "watch", "verify", "trim", "fill", "dev", "admin", "chat",
 }  # fmt: skip
 
 

@@ -34,6 +34,24 @@ async def test_a_fork_is_shown_with_where_it_begins_and_how_to_decide(
     assert words in done.out
 
 
+@pytest.mark.parametrize(("log", "option"), [("log", ""), ("access", " --log access")])
+async def test_it_is_shown_what_was_trimmed_and_what_this_admin_lacks(
+    log, option, admin, promptcast
+):
+    holes = [{"first": 1, "last": 500}, {"first": 801, "last": 900}]
+    admin.forks = {"log": stands("log"), "access": stands("access", lacks=[]), "files": []}
+    admin.forks |= {log: stands(log, trimmed=900, lacks=holes)}
+    done = await promptcast("fork", "show")
+    assert done.status == 0
+    assert done.out.count("trimmed through") == 1
+    shown = done.out.splitlines()
+    place = shown.index("  trimmed through 900")
+    assert shown[place + 1 : place + 3] == [
+        f"  this admin's journal lacks 1 to 500: promptcast fill{option}",
+        f"  this admin's journal lacks 801 to 900: promptcast fill{option}",
+    ]
+
+
 async def test_where_the_reason_names_the_remedy_nothing_else_is_proposed(admin, promptcast):
     forked = stands("log", "diverged", "found entry 179-0: run 'promptcast repair'", head=None)
     admin.forks = {"log": forked, "access": stands("access"), "files": []}

@@ -54,8 +54,10 @@ WHOSE = {
         "POST /api/v1/people",
         "POST /api/v1/people/{person}",
         "POST /api/v1/people/{person}/link",
+        "POST /api/v1/logs/fill",
         "POST /api/v1/logs/import",
         "POST /api/v1/logs/repair",
+        "POST /api/v1/logs/trim",
     },
 }
 ONLY_THE_OPERATOR = "POST /api/v1/links"

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from events.chain import Chain, Head
 from events.envelope import digest
 from events.errors import LogUnavailable
 from events.log import Draft
 from events.model import ForkSettled, LogHealed, PositionPassed
 from projections.refusals import Invalid
+from services.admin.journal.archive import JournalArchive
 from services.admin.mending.importing import Importing
 from tests.scribe import Scribe, outcomes, recorded
 from tests.services.admin.mending.conftest import four_events
@@ -153,3 +155,53 @@ async def test_what_was_poison_in_the_log_is_poison_in_the_file_and_no_obstacle(
     scribe.saved("v4", 4)
     await importing.run(batches(scribe.entries))
     assert (await log.read(0))[:6] == scribe.entries
+
+
+# --- a log that was trimmed, by an instance that does not have its past ----------------------------
+
+
+@pytest.fixture
+def trimmed(server, log, keys):
+    """The first two events are gone, and this instance's journal lacks them."""
+    server.call("XTRIM", keys.log, "MINID", "3-0")
+    log.archive = JournalArchive(None, lambda: Chain(trimmed=Head(2, "a" * 64, "a" * 64)))
+    return log
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+async def test_what_a_trimmed_log_begins_with_shows_that_the_file_is_its_past(
+    trimmed, scribe, importing, size
+):
+    done = await importing.run(batches(scribe.entries, size))
+    assert (done.changed, done.position) == (False, 4)
+    assert (await trimmed.begins()).position == 3
+
+
+@pytest.mark.parametrize("size", [1, 4])
+async def test_a_file_that_goes_on_brings_a_trimmed_log_back_as_a_whole(
+    server, trimmed, scribe, importing, keys, size
+):
+    longer = four_events()
+    longer.saved("v4", 4)
+    await importing.run(batches(longer.entries, size))
+    assert (await trimmed.read(0))[:5] == longer.entries
+    assert (await trimmed.begins()).position == 1
+
+
+@pytest.mark.parametrize("history", ["another past", "shorter than that", "shorter"])
+async def test_of_a_trimmed_log_nothing_is_given_up_unless_somebody_says_so(
+    trimmed, scribe, importing, replacing, shelf, history
+):
+    if history == "another past":
+        file = Scribe()
+        file.opened()
+        for version in range(1, 4):
+            file.saved(f"theirs {version}", version)
+    else:
+        file = Scribe(entries=scribe.entries[: 1 if history == "shorter than that" else 3])
+    with pytest.raises(Invalid, match="'replace'"):
+        await importing.run(batches(file.entries))
+    assert (await trimmed.begins()).position == 3
+    await replacing.run(batches(file.entries))
+    assert (await trimmed.read(0))[: len(file.entries)] == file.entries
+    assert shelf.kept == scribe.entries[3 if history == "shorter" else 2 :]

@@ -2,11 +2,12 @@
 
 import pytest
 
-from events.chain import GENESIS, Recorded
+from events.chain import GENESIS, Recorded, head_of
+from events.envelope import TYPES
 from events.model import LogHealed
 from projections.refusals import Invalid
 from services.admin.mending.repairing import Repairing
-from tests.scribe import outcomes
+from tests.scribe import Scribe, outcomes
 from tests.services.admin.mending.conftest import Copied
 
 
@@ -118,3 +119,133 @@ def scripts_run(server) -> int:
     with server.client() as client:
         told = client.info("commandstats")
     return sum(told.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha"))
+
+
+# --- a log that was trimmed -----------------------------------------------------------------------
+
+
+@pytest.fixture
+async def trimmed(server, log, repairing, scribe, keys):
+    """The first two events may go, and are gone."""
+    repairing.trimmed = head_of(scribe.entries[1])
+    server.call("XTRIM", keys.log, "MINID", "3-0")
+    return repairing
+
+
+async def begins(log, position):
+    assert (await log.begins()).position == position
+
+
+async def test_a_trimmed_log_that_is_whole_is_left_alone(log, scribe, trimmed, server, keys):
+    done = await trimmed.run()
+    assert (done.changed, done.position) == (False, 4)
+    assert await log.read(2) == scribe.entries[2:]
+    await begins(log, 3)
+    assert not server.call("EXISTS", keys.fence, keys.rebuilt)
+
+
+@pytest.mark.parametrize("gone", [[3], [4], [3, 4]])
+async def test_what_is_missing_behind_what_was_trimmed_comes_back_and_no_more(
+    server, log, scribe, trimmed, keys, gone
+):
+    """As when somebody else has cut the log further."""
+    for position in gone:
+        server.call("XDEL", keys.log, f"{position}-0")
+    await trimmed.run()
+    assert trimmed.filled == gone
+    found = await log.read(2)
+    assert found[:2] == scribe.entries[2:]
+    assert TYPES[LogHealed].encode() in found[2].event
+    await begins(log, 3)
+
+
+async def test_a_trimmed_log_that_is_gone_comes_back_from_where_it_began(
+    server, log, scribe, trimmed, keys
+):
+    server.call("DEL", keys.log)
+    done = await trimmed.run()
+    assert (done.changed, done.position) == (True, 5)
+    assert (await log.read(2))[:2] == scribe.entries[2:]
+    await begins(log, 3)
+
+
+async def test_strange_ids_in_a_trimmed_log_are_left_out(server, log, scribe, trimmed, keys):
+    server.call("XADD", keys.log, "*", "what", "ever")
+    await trimmed.run()
+    assert (await log.read(2))[:2] == scribe.entries[2:]
+    await begins(log, 3)
+    assert len(trimmed.stray) == 1
+
+
+async def test_a_strange_id_before_the_beginning_is_left_out_too(
+    server, log, scribe, trimmed, keys
+):
+    server.call("DEL", keys.log)
+    server.call("XADD", keys.log, "1-7", "what", "ever")
+    for entry in scribe.entries[2:]:
+        fields = ("event", entry.event, "hash", entry.hash, "at", str(entry.at))
+        server.call("XADD", keys.log, f"{entry.position}-0", *fields)
+    await trimmed.run()
+    assert trimmed.stray == ["1-7"]
+    assert (await log.read(2))[:2] == scribe.entries[2:]
+
+
+async def test_what_is_there_still_of_what_may_go_stays(server, log, scribe, repairing, keys):
+    """It was being trimmed, in steps; or an old copy has brought all of it back."""
+    repairing.trimmed = head_of(scribe.entries[2])
+    server.call("XTRIM", keys.log, "MINID", "2-0")
+    server.call("XADD", keys.log, "*", "what", "ever")
+    await repairing.run()
+    assert (await log.read(1))[:3] == scribe.entries[1:]
+    await begins(log, 2)
+
+
+async def test_what_a_journal_lacks_of_a_trimmed_log_is_not_needed(
+    server, log, scribe, trimmed, keys
+):
+    trimmed.copy = Copied(scribe.entries[2:])
+    server.call("XDEL", keys.log, "3-0")
+    await trimmed.run()
+    assert (await log.read(2))[:2] == scribe.entries[2:]
+
+
+async def test_what_is_missing_of_a_trimmed_log_everywhere_is_named(
+    server, log, scribe, trimmed, keys
+):
+    trimmed.copy = Copied(scribe.entries[3:])
+    server.call("XDEL", keys.log, "3-0")
+    with pytest.raises(Invalid, match="positions 3 to 3"):
+        await trimmed.run()
+    await begins(log, 4)
+    assert not server.call("EXISTS", keys.fence, keys.rebuilt)
+
+
+@pytest.mark.parametrize("there", ["nothing", "the rest"])
+async def test_a_past_that_is_not_what_was_trimmed_is_not_gone_on_from(
+    server, log, scribe, trimmed, keys, there
+):
+    """The journal is of another history than this instance has followed: a fork, and no loss."""
+    other = Scribe()
+    other.opened()
+    for version in range(1, 4):
+        other.saved(f"other {version}", version)
+    trimmed.copy = Copied(other.entries)
+    server.call("DEL" if there == "nothing" else "XDEL", keys.log, *["3-0"] * (there != "nothing"))
+    with pytest.raises(Invalid, match="position 3: broken_chain"):
+        await trimmed.run()
+    assert server.call("XLEN", keys.log) == (there != "nothing")
+    assert not server.call("EXISTS", keys.fence, keys.rebuilt)
+
+
+async def test_a_trimmed_log_that_begins_with_poison_is_repaired_like_any_other(
+    server, log, scribe, repairing, keys
+):
+    """Poison does not say what it follows upon."""
+    server.call("DEL", keys.log)
+    for _ in range(2):
+        scribe.poison(b"{}")
+    scribe.saved("later", 4)
+    repairing.copy, repairing.trimmed = Copied(scribe.entries), head_of(scribe.entries[3])
+    await repairing.run()
+    assert (await log.read(4))[:3] == scribe.entries[4:]
+    await begins(log, 5)
