@@ -1,14 +1,16 @@
 """Keeping snapshots: so that starts need not replay everything."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from events.chain import Chain, Entry, Head
-from events.errors import LogError, LogUnavailable, TrimmedPast
+from events.envelope import digest
+from events.errors import BadLine, LogError, LogUnavailable, TrimmedPast
+from events.lines import from_line
 from events.log import EventLog
 from events.signing import KeyRing
 from events.streams.naming import Unexpected
@@ -141,10 +143,15 @@ class Keeper:
                 raise LogUnavailable(f"the snapshot {name!r} in Redis is of another log")
 
     async def _live_before(self, through: int, history: History) -> dict[int, Entry]:
-        """The entries at ``through`` and before it that carry what is live, by position."""
+        """The entries at ``through`` and before it that carry what is live, by position. The last
+        snapshot has most of them: the log may have them no more, and a journal is slow to look into."""
         live = [each for each in history.prompts.values() if each.last.version is not None]
-        old = [each.last for each in live if each.revision <= through]
-        return {at.position: await self.mirror.entry(at.position, at.hash.hex()) for at in old}
+        old = {each.revision: each.last.hash.hex() for each in live if each.revision <= through}
+        packed = await self.shelf.find("live") if old else None
+        found = await asyncio.to_thread(_lines, packed, self.keys, old) if packed else {}
+        for position in old.keys() - found.keys():
+            found[position] = await self.mirror.entry(position, old[position])
+        return found
 
     def _pack(self, name: str, chain: Chain, dump: Callable[[], Any]) -> bytes:
         return pack(Snapshot(chain, dump(), name), self.keys)
@@ -156,3 +163,17 @@ class Keeper:
                 await self.keep()
         except LogError as error:
             structlog.get_logger().warning("snapshot_not_kept", error=str(error))
+
+
+def _lines(packed: bytes, keys: KeyRing, wanted: Mapping[int, str]) -> dict[int, Entry]:
+    """What the snapshot of what is live holds itself of the ``wanted`` events, known by their hashes."""
+    found: dict[int, Entry] = {}
+    try:
+        snapshot = unpack(packed, keys, "live")
+        for position, _, *line in snapshot.state.values() if snapshot else ():
+            entry = from_line(line[0].encode()) if line and position in wanted else None
+            if entry and (entry.position, digest(entry.event)) == (position, wanted[position]):
+                found[position] = entry
+    except (BadLine, ValueError, TypeError, AttributeError):  # anybody may have written it
+        pass
+    return found

@@ -195,29 +195,34 @@ async def test_without_an_archive_what_is_gone_is_found_missing(subject):
 # --- not asking in vain ---------------------------------------------------------------------------
 
 
+@pytest.fixture
+def counts(monkeypatch):
+    """How many entries the server was asked for, each time."""
+    made: list[int] = []
+    read = RedisLog._read
+
+    async def counted(self, after, count, max_bytes):
+        made.append(count)
+        return await read(self, after, count, max_bytes)
+
+    monkeypatch.setattr(RedisLog, "_read", counted)
+    return made
+
+
 async def test_a_log_that_is_whole_again_is_read_from_the_server_alone(
-    subject, log, scribe, archive
+    subject, log, scribe, archive, counts
 ):
     assert len(await log.read(0)) == FIRST - 1
     await rewrite(subject, scribe.entries)
     archive.asked.clear()
-    assert await log.read(0) == scribe.entries
-    assert await log.read(0) == scribe.entries
+    assert await log.read(0, 100) == scribe.entries
+    assert await log.read(0, 100) == scribe.entries
     assert (await log.pulse(3)).stored_at == scribe.entries[2].hash
     assert archive.asked == []
+    assert counts == [READ_COUNT, 1, 100, 100], "it is looked for in vain once"
 
 
-async def test_while_it_reads_the_archive_the_server_ships_one_entry_and_not_a_page(
-    subject, log, monkeypatch
-):
-    counts = []
-    read = RedisLog._read
-
-    async def counted(self, after, count, max_bytes):
-        counts.append(count)
-        return await read(self, after, count, max_bytes)
-
-    monkeypatch.setattr(RedisLog, "_read", counted)
+async def test_while_it_reads_the_archive_the_server_ships_one_entry_and_not_a_page(log, counts):
     await pages(log, count=10)
     assert counts == [10, 1, 1, 10, 10]
 

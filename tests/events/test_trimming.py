@@ -73,6 +73,16 @@ async def test_the_event_that_says_so_stays(server, log, said, keys, through):
     await all_is_there(server, keys)
 
 
+@pytest.mark.parametrize("through", [5, 6, 12])
+async def test_the_event_that_says_so_stays_though_others_follow_it(
+    server, log, scribe, keys, through
+):
+    with pytest.raises(Conflict):
+        await log.trim(through, head_of(scribe.entries[4]))
+    await all_is_there(server, keys)
+    assert await log.trim(4, head_of(scribe.entries[4])) == 4
+
+
 @pytest.mark.parametrize(
     "wrong",
     [Head(EVENTS, "0" * 64, ""), Head(EVENTS + 1, "", ""), Head(EVENTS, "", "")],

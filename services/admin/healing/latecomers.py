@@ -81,8 +81,11 @@ class Latecomers:
         gathering.roll.overrule(gathering.name, name)
 
     async def _is_there(self, entry: Entry) -> bool:
-        found = await self.healer.gathering.log.pulse(entry.position)
-        return found.stored_at == entry.hash
+        """Also where that cannot be told any more: the log was trimmed, and that is not here."""
+        gathering, position = self.healer.gathering, entry.position
+        found = await gathering.log.pulse(position)
+        is_gone = position < found.first and position <= gathering.trimmed().position
+        return is_gone or found.stored_at == entry.hash
 
 
 def _is_late(witness: Witness) -> bool:

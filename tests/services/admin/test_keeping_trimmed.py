@@ -169,20 +169,54 @@ async def test_of_a_log_that_was_never_trimmed_only_places_are_kept(house):
     assert {len(each) for each in snapshot.state.values()} == {2}
 
 
-async def test_who_lacks_what_must_be_kept_lets_another_s_snapshot_stay(trimmed, houses):
-    new = houses()
-    await new.keeper.recall()
-    await new.log.append(*await _one_more(new))
-    await new.mirror.catch_up()
+@pytest.fixture
+async def new(trimmed, houses) -> House:
+    """An admin that has nothing of what was trimmed, and has read one event more than the snapshots."""
+    made = houses()
+    await made.keeper.recall()
+    head = made.mirror.follower.applied.chain.head
+    await made.log.append(Scribe(head=head).draft(saved("more", 99, BUSY)), head, 5.0)
+    await made.mirror.catch_up()
+    return made
+
+
+async def test_what_the_last_snapshot_holds_itself_goes_on_into_the_next(trimmed, new):
+    """So that it outlives whoever had it; and nobody looks for it in a journal every time."""
+    await new.keeper.keep()
+    snapshot = await kept(new, "live")
+    assert snapshot
+    assert snapshot.chain.head.position == EVENTS + 2
+    assert from_line(snapshot.state[OLD][2].encode()) == trimmed.scribe.entries[1]
+    assert snapshot.state[BUSY][0] == EVENTS + 2
+
+
+SPOILED: dict[str, Callable[[list[Any]], Any]] = {
+    "no line": lambda row: row[:2],
+    "another event": lambda row: [*row[:2], row[2].replace("old", "OLD")],
+    "another position": lambda row: [*row[:2], row[2].replace('"position": 2', '"position": 3')],
+    "no text": lambda row: [*row[:2], 7],
+    "nonsense": lambda row: [*row[:2], "{"],
+    "no row": lambda _: 7,
+    "no place": lambda row: [[], row[1], row[2]],
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+async def test_who_lacks_what_must_be_kept_lets_another_s_snapshot_stay(trimmed, new, how):
+    """What a snapshot says counts by its hash; and this one is of no use."""
+    snapshot = await kept(trimmed, "live")
+    assert snapshot
+    spoiled = {**snapshot.state, OLD: SPOILED[how](snapshot.state[OLD])}
+    await put(trimmed, "live", snapshot.chain, spoiled)
     before = [await kept(trimmed, name) for name in ("history", "live")]
     with pytest.raises(TrimmedPast):
         await new.keeper.keep()
     assert [await kept(trimmed, name) for name in ("history", "live")] == before
-
-
-async def _one_more(house: House) -> tuple[Any, Head, float]:
-    head = house.mirror.follower.applied.chain.head
-    return Scribe(head=head).draft(saved("more", 99, BUSY)), head, 5.0
+    await trimmed.mirror.catch_up()
+    await trimmed.keeper.keep()
+    whole = await kept(trimmed, "live")
+    assert whole
+    assert from_line(whole.state[OLD][2].encode()) == trimmed.scribe.entries[1]
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from events.chain import Chain
-from events.errors import LogUnavailable, TrimmedPast
+from events.chain import Chain, head_of
+from events.errors import LogForked, LogUnavailable, TrimmedPast
 from events.memory import MemoryFeed, MemoryLog
 from events.model import LogTrimmed
 from events.signing import KeyRing
@@ -197,6 +197,20 @@ async def test_what_is_kept_and_in_the_log_is_gone_on_from_where_no_snapshot_is(
     assert await goes_on(start) == ALL
     assert start.follower.applied.chain == scribe.chain()
     assert start.follower.state == "current"
+
+
+async def test_what_is_kept_and_speaks_against_the_log_is_served_whatever_snapshot_there_is(
+    begin, scribe
+):
+    """It may be the last copy of what the log has lost: the follower finds out."""
+    await kept(begin, scribe, 6)
+    other = Scribe(entries=scribe.entries[:5], head=head_of(scribe.entries[4]))
+    other.saved("THREE", 3)
+    start = begin(snapshot_of(other.entries), entries=other.entries)
+    await start.go_on()
+    assert (texts(start), start.follower.state) == (ALL, "stale")
+    with pytest.raises(LogForked):
+        await start.follower.catch_up()
 
 
 async def test_a_snapshot_that_is_further_on_goes_before_what_is_kept(begin, scribe):

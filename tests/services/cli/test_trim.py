@@ -79,8 +79,10 @@ async def test_less_than_the_least_is_asked_of_nobody(admin, promptcast, directo
         ({"through": 0, "head": 7, "events": 0}, "7 events are on the server, and 10000 stay there"),
         ({"through": 900, "head": 10_900, "events": 0},
          "10000 events are on the server, and 10000 stay there"),
-        ({"through": 900, "head": 10_901, "events": 0},
-         "10001 events are on the server, but a replica or another admin is no further than position"),
+        ({"through": 900, "head": 10_909, "events": 0},
+         "10009 events are on the server, and 10000 stay there"),
+        ({"through": 900, "head": 10_910, "events": 0},
+         "10010 events are on the server, but a replica or another admin is no further than position"),
     ],
 )  # fmt: skip
 async def test_where_there_is_nothing_to_trim_it_is_said_why_and_all_is_well(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from events.chain import GENESIS, Chain, Entry, Head, head_of, read
 from events.envelope import TYPES, digest
@@ -22,6 +23,7 @@ from services.admin.healing.forks import ForkFiles
 from services.admin.healing.gate import Gate
 from services.admin.healing.gathering import Facts, Gathering
 from services.admin.healing.giving_up import GivingUp
+from services.admin.healing.latecomers import Latecomers
 from services.admin.healing.parting import common
 from services.admin.healing.putting_back import PuttingBack
 from services.admin.healing.roll import Roll
@@ -446,3 +448,31 @@ async def test_a_log_that_is_gone_and_is_kept_begins_anew(bench):
     assert (kept.first, kept.last) == (1, HEAD)
     assert bench.journal.chain.head == GENESIS
     assert digest(found[0].event) == found[0].hash
+
+
+# --- latecomers -----------------------------------------------------------------------------------
+
+
+async def taken(bench: Bench, entries: Sequence[Entry]) -> list[str]:
+    """What is told when a member that says the log is another one offers these."""
+    healer: Any = SimpleNamespace(gathering=bench.gathering, gate=Gate("log"))
+    with capture_logs() as told:
+        await Latecomers(healer, bench.giving_up)._take("chat-1", entries)
+    return [line["event"] for line in told]
+
+
+async def test_who_was_away_has_nothing_that_the_log_has_lost(bench):
+    """It waits for a snapshot; whether its events are the log's cannot be told here any more."""
+    await bench.has(OURS[THROUGH:])
+    await bench.on_server(OURS[THROUGH:])
+    assert await taken(bench, OURS[3:9]) == []
+    assert bench.forks.list() == []
+
+
+async def test_what_the_log_has_lost_or_has_otherwise_is_kept_though_it_was_trimmed(bench):
+    await bench.has(OURS[THROUGH:])
+    await bench.on_server(OURS[THROUGH:])
+    other = written("eve", parted=24, ours=OURS).entries
+    assert await taken(bench, other[15:]) == ["member_forked", "fork_kept"]
+    (kept,) = bench.forks.list()
+    assert (kept.first, kept.last) == (25, HEAD)
