@@ -96,7 +96,7 @@ class SaveRequest(_Request):
     note: _Note = ""
 
 
-def _whole(number: object) -> object:
+def whole(number: object) -> object:
     """JSON has one kind of number: 7.0 is the integer 7."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
@@ -105,7 +105,7 @@ class RestoreRequest(_Request):
     """An older version, to be live again."""
 
     version: Annotated[
-        int, Field(ge=1, le=2**31 - 1, description="Its number."), BeforeValidator(_whole)
+        int, Field(ge=1, le=2**31 - 1, description="Its number."), BeforeValidator(whole)
     ]
     note: _Note = ""
 

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.admin.mending.trimming import LEAST_KEPT
+from services.admin.schemas import whole
 
 LogName = Literal["log", "access"]
 
@@ -30,7 +31,7 @@ class Archived(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    position: Annotated[int, Field(ge=1, le=2**53)]
+    position: Annotated[int, Field(ge=1, le=2**53), BeforeValidator(whole)]
     hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -39,7 +40,7 @@ class TrimRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    keep: Annotated[int, Field(ge=LEAST_KEPT, le=2**53)] = 10_000
+    keep: Annotated[int, Field(ge=LEAST_KEPT, le=2**53), BeforeValidator(whole)] = 10_000
     archived: Archived
 
 

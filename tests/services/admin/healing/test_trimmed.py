@@ -266,6 +266,22 @@ async def test_a_log_that_is_gone_is_healed_from_where_it_began(bench, server, k
     assert isinstance(await bench.decision(said(25)), Open)
 
 
+@pytest.mark.parametrize("has", ["all", "the rest only", "a hole", "another past"])
+async def test_of_a_log_that_is_gone_a_word_counts_as_far_as_the_journal_can_tell(bench, has):
+    """Nothing but the journal tells of what was trimmed then; and only if it is what was trimmed."""
+    other = written("eve").entries
+    runs = {"all": [OURS], "the rest only": [OURS[THROUGH:]], "another past": [other]}
+    await bench.has(*runs.get(has, [OURS[:9], OURS[THROUGH:]]))
+    facts = await bench.facts(said(3), said(7, other), WRONG)
+    counted = {word.position for _, word in facts.words if word.position < THROUGH}
+    assert counted == ({3, 7} if has == "all" else set())
+    if has == "all":
+        assert isinstance(await bench.decision(said(3)), Heal)
+        assert isinstance(await bench.decision(WRONG), Forked)
+    elif has != "another past":
+        assert isinstance(await bench.decision(said(3), WRONG), Heal)
+
+
 async def test_what_is_cut_short_while_it_is_healed_is_gone_on_with(bench, monkeypatch):
     await bench.has(OURS)
     monkeypatch.setattr(module, "portions", lambda batch: [batch[:4], batch[4:]])
@@ -476,3 +492,13 @@ async def test_what_the_log_has_lost_or_has_otherwise_is_kept_though_it_was_trim
     assert await taken(bench, other[15:]) == ["member_forked", "fork_kept"]
     (kept,) = bench.forks.list()
     assert (kept.first, kept.last) == (25, HEAD)
+
+
+async def test_what_somebody_has_cut_off_is_kept_where_a_member_has_it(bench, server, keys):
+    """It was not trimmed: it is missing."""
+    await bench.has(OURS[:9])
+    await bench.on_server(OURS[THROUGH:])
+    server.call("XTRIM", keys.log, "MINID", "26-0")
+    assert await taken(bench, OURS[15:24]) == ["member_forked", "fork_kept"]
+    (kept,) = bench.forks.list()
+    assert (kept.first, kept.last) == (THROUGH + 1, 24)

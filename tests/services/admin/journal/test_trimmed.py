@@ -1,6 +1,7 @@
 """A journal of a log that was trimmed: what it has stays, what it lacks is told, and can be filled in."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -278,6 +279,19 @@ async def test_the_next_start_knows_of_the_hole_before_it_has_read_everything(ho
     assert journal.chain.trimmed == Head(THROUGH, *[entries[THROUGH - 1].hash] * 2)
 
 
+async def test_what_was_trimmed_is_known_at_once_however_long_ago_that_was(holed):
+    """A start reads the newest file, and what is kept beside it."""
+    nxt = await holed.again()
+    async with keeping(nxt):
+        await nxt.write(20)
+        await nxt.safe()
+    nxt = await holed.again()
+    await nxt.journal.open()
+    assert len(segments(nxt.directory)) > 8
+    assert nxt.journal.chain == holed.scribe.chain()
+    assert nxt.journal.chain.trimmed.position == THROUGH
+
+
 async def test_a_hole_is_no_damage_at_the_next_start(holed):
     with capture_logs() as told:
         holed.desk.start()
@@ -300,13 +314,14 @@ async def test_what_was_said_of_a_hole_is_void_once_it_is_filled(holed):
 @pytest.mark.parametrize("after", [-1, 3, 77, "5", None, True])
 async def test_nonsense_in_the_file_beside_a_segment_is_no_hole_within_it(holed, after):
     """What is really there is found when all is read: it is damage then."""
-    import json
-
     beside = holed.desk.directory / f"{THROUGH + 1:020}.chain"
     kept = json.loads(beside.read_bytes())
     assert kept["after"] == 5
     beside.write_text(json.dumps(kept | {"after": after}))
     nxt = await holed.again()
+    await nxt.journal.open()
+    assert nxt.journal.lacks == [], "nothing is known of it yet"
+    assert await nxt.journal.behind(0) == holed.scribe.entries[:5]
     async with keeping(nxt):
         await until(lambda: nxt.journal.is_examined)
         assert nxt.journal.lacks == LACKS
