@@ -266,12 +266,13 @@ async def test_a_log_that_is_gone_is_healed_from_where_it_began(bench, server, k
     assert isinstance(await bench.decision(said(25)), Open)
 
 
-@pytest.mark.parametrize("has", ["all", "the rest only", "a hole", "another past"])
+@pytest.mark.parametrize("has", ["all", "the rest only", "a hole", "an older hole", "another past"])
 async def test_of_a_log_that_is_gone_a_word_counts_as_far_as_the_journal_can_tell(bench, has):
     """Nothing but the journal tells of what was trimmed then; and only if it is what was trimmed."""
     other = written("eve").entries
     runs = {"all": [OURS], "the rest only": [OURS[THROUGH:]], "another past": [other]}
-    await bench.has(*runs.get(has, [OURS[:9], OURS[THROUGH:]]))
+    behind = 14 if has == "an older hole" else THROUGH
+    await bench.has(*runs.get(has, [OURS[:9], OURS[behind:]]))
     facts = await bench.facts(said(3), said(7, other), WRONG)
     counted = {word.position for _, word in facts.words if word.position < THROUGH}
     assert counted == ({3, 7} if has == "all" else set())
