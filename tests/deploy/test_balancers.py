@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -187,8 +188,9 @@ async def test_a_client_that_is_slow_with_its_head_is_cut(
 
 
 def changed(balancer: Balancer, directory: Path, old: str, new: str) -> Balancer:
-    """A balancer of the same kind with a copy of its file in which all of ``old`` is ``new``."""
+    """A balancer of the same kind with a copy of its files; in the main one all of ``old`` is ``new``."""
     committed = HAPROXY_CFG if isinstance(balancer, HAProxy) else NGINX_TEMPLATE
+    shutil.copytree(committed.parent, directory, dirs_exist_ok=True)
     text, copy = committed.read_text(), directory / committed.name
     assert old in text
     copy.write_text(text.replace(old, new))

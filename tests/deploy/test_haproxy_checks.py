@@ -1,6 +1,7 @@
 """What HAProxy's file holds beside what both balancers do: health checks, retries of changes, TLS."""
 
 import asyncio
+import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -53,6 +54,7 @@ async def test_the_file_is_good_as_it_stands_and_with_tls(tmp_path: Path) -> Non
     trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(pem)
     text = HAPROXY_CFG.read_text()
     assert text.count("    # bind :") == 2
+    shutil.copytree(HAPROXY_CFG.parent, tmp_path, dirs_exist_ok=True)
     copy = tmp_path / "haproxy.cfg"
     copy.write_text(text.replace("# bind :", "bind :").replace("/etc/haproxy/certs/", str(pem)))
     assert checked(copy) == ""
