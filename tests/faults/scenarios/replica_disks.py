@@ -21,6 +21,7 @@ from tests.faults.unmoved import unmoved
 from tests.system.patience import becomes
 
 SLOW_SECONDS = 3.0
+PROMPT_SECONDS = 1.0
 COLD_SECONDS = 20.0
 TOLD = ("last_good_not_kept", "tail_not_kept")
 
@@ -63,12 +64,16 @@ async def _meanwhile(
 
 
 async def _lapses(stage: Stage, name: str, seconds: float) -> int:
-    """How often nobody held the claim on a replica's id when it was looked at, for so long."""
+    """How often nobody held the claim on a replica's id when it was looked at, for so long.
+
+    A look that the server kept waiting says nothing of the replica: it could not renew its claim then.
+    """
     until, lapsed = time.monotonic() + seconds, 0
     with stage.rig.services.hand() as hand:
         while time.monotonic() < until:
-            key = hand.keys.replica(name)
-            lapsed += not await asyncio.to_thread(hand.client.exists, key)
+            looked, key = time.monotonic(), hand.keys.replica(name)
+            held = await asyncio.to_thread(hand.client.exists, key)
+            lapsed += not held and time.monotonic() - looked < PROMPT_SECONDS
             await stage.lasts(0.1)
     return lapsed
 
