@@ -29,13 +29,16 @@ def folder_of(rig: Rig) -> Path:
 
 
 def appended(rig: Rig) -> list[Appended]:
-    """Every XADD to the prompts' log in the newest append-only file, oldest first."""
+    """Every XADD to the prompts' log in the newest append-only file, oldest first; what is before a
+    RENAME that put another stream in the log's place is of no account any more."""
     file = _newest(rig)
     data = file.read_bytes()
     key = re.escape(rig.services.keys.log.encode())
+    put = re.compile(rb"\$6\r\nRENAME\r\n\$\d+\r\n[^\r]*\r\n\$\d+\r\n%b\r\n" % key)
+    replaced = max((match.end() for match in put.finditer(data)), default=0)
     begin = re.compile(rb"\*\d+\r\n\$4\r\nXADD\r\n\$\d+\r\n%b\r\n\$\d+\r\n(\d+)-0\r\n" % key)
     found = []
-    for match in begin.finditer(data):
+    for match in begin.finditer(data, replaced):
         event, length = _event(data, match.end())
         ends = data.find(b"\r\n*", event + length)
         ends = len(data) if ends < 0 else ends + 2
