@@ -1,6 +1,7 @@
 """Forks: two histories of one log. An operator decides, and nothing acknowledged is gone."""
 
 import asyncio
+import time
 from typing import Literal
 
 from events.chain import Entry
@@ -88,11 +89,12 @@ async def split(stage: Stage) -> None:
 
 
 async def _both_save(stage: Stage) -> None:
-    """Savers s0 and k0 are of the first admin, s1 of the second."""
-    began = len(stage.rig.history.changes)
+    """Savers s0 and k0 are of the first admin, s1 of the second. What was under way when they were parted
+    is of neither side."""
+    parted = time.monotonic()
 
     def both() -> bool:
-        made = [each for each in stage.rig.history.changes[began:] if each.appended]
+        made = [each for each in stage.changes() if each.appended and each.began > parted]
         return {"s0", "s1"} <= {each.client for each in made if each.kind == "save"}
 
     await stage.until(both)
