@@ -10,7 +10,6 @@ from events.envelope import digest
 from events.errors import LogForked, LogUnavailable, TrimmedPast
 from events.limits import MAX_READ_BYTES
 from events.log import READ_COUNT
-from events.memory import MemoryLog
 from events.model import ForkSettled, LogTrimmed, PositionPassed
 from events.signing import KeyRing
 from projections.applying import Applied
@@ -19,6 +18,7 @@ from projections.live import Live, fold
 from projections.settlements import SEARCHED, Search
 from tests.projections.rig import Rig, other_log
 from tests.scribe import Scribe, outcomes
+from tests.trimmed_log import TrimmedLog
 from tests.waiting import until
 
 ONE, TWO, THREE = {"system": "one"}, {"system": "two"}, {"system": "three"}
@@ -327,18 +327,6 @@ async def test_a_log_that_does_not_begin_as_one_should_is_still_not_believed(rig
 
 
 # --- what was decided -----------------------------------------------------------------------------
-
-
-class TrimmedLog(MemoryLog):
-    """As RedisLog is, where no archive has what is asked for."""
-
-    async def read(
-        self, after: int, count: int = READ_COUNT, max_bytes: int = MAX_READ_BYTES
-    ) -> Sequence[Entry]:
-        found = await super().read(after, count, max_bytes)
-        if found and found[0].position > after + 1:
-            raise TrimmedPast(after, found[0].position)
-        return found
 
 
 async def test_decisions_are_searched_for_behind_what_was_trimmed():

@@ -9,9 +9,7 @@ from structlog.testing import capture_logs
 
 from events.chain import Chain, Entry, Head
 from events.envelope import digest
-from events.errors import BadLine, LogForked, TrimmedPast
-from events.limits import MAX_READ_BYTES
-from events.log import READ_COUNT
+from events.errors import BadLine, LogForked
 from events.model import LogTrimmed
 from services.admin.journal import journal as module
 from services.admin.journal import tending
@@ -27,6 +25,7 @@ from tests.services.admin.journal.desk import (
     kept_in,
     segments,
 )
+from tests.trimmed_log import TrimmedLog
 from tests.waiting import until
 
 THROUGH = 20
@@ -39,16 +38,8 @@ def quick(monkeypatch):
     monkeypatch.setattr(tending, "PAUSES", (0.002, 0.01))
 
 
-class TrimmedLog(TroubledLog):
-    """As RedisLog is, where no archive has what is asked for."""
-
-    async def read(
-        self, after: int, count: int = READ_COUNT, max_bytes: int = MAX_READ_BYTES
-    ) -> Sequence[Entry]:
-        found = await super().read(after, count, max_bytes)
-        if found and found[0].position > after + 1:
-            raise TrimmedPast(after, found[0].position)
-        return found
+class TrimmedAway(TrimmedLog, TroubledLog):
+    """Trimmed, and in trouble when a test says so."""
 
 
 class House:
@@ -84,7 +75,7 @@ class House:
 
 @pytest.fixture
 async def away(tmp_path) -> AsyncIterator[House]:
-    desk = Follows(tmp_path / "journal", TrimmedLog(), most=1_500)
+    desk = Follows(tmp_path / "journal", TrimmedAway(), most=1_500)
     await desk.opened_with(4)
     desk.apply(*desk.scribe.entries)
     house = House(desk)
@@ -176,7 +167,7 @@ async def test_a_journal_that_ends_right_where_the_log_begins_has_no_hole(away):
 @pytest.mark.parametrize("poison", [True, False], ids=["a poison", "a save"])
 async def test_another_history_is_not_gone_on_with_though_its_positions_would_fit(tmp_path, poison):
     """Nothing but a hash tells that the journal is not what was trimmed."""
-    desk = Follows(tmp_path / "journal", TrimmedLog())
+    desk = Follows(tmp_path / "journal", TrimmedAway())
     await desk.opened_with(4)
     desk.apply(*desk.scribe.entries)
     async with keeping(desk):
@@ -204,7 +195,7 @@ async def test_another_history_is_not_gone_on_with_though_its_positions_would_fi
 @pytest.mark.parametrize("spoiled", [b"{}", b"", b'"\xff"'])
 async def test_a_log_that_begins_with_poison_is_gone_on_with(tmp_path, spoiled):
     """Poison does not say what it follows upon."""
-    desk = Follows(tmp_path / "journal", TrimmedLog())
+    desk = Follows(tmp_path / "journal", TrimmedAway())
     await desk.opened_with(4)
     desk.apply(*desk.scribe.entries)
     async with keeping(desk):
