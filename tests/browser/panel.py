@@ -11,6 +11,11 @@ from tests.browser.edit import Edit
 
 PASSWORD = "a long enough password"
 MENU_TRIES = 5
+FADED = """() => Promise.allSettled(
+    document.getAnimations()
+        .filter(each => each.effect.getComputedTiming().endTime !== Infinity)
+        .map(each => each.finished))"""
+"""Waits for every change of colour under way; what breathes for ever is not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +94,10 @@ class Panel:
         expect(self.page).to_have_url(re.compile(re.escape(place) + r"(\?.*)?$"))
 
     def is_settled(self) -> "Panel":
-        """The page has its heading, and waits for nothing any more."""
+        """The page has its heading, waits for nothing any more, and has its last colours."""
         expect(self.main.get_by_role("heading").first).to_be_visible()
         expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
+        self.page.evaluate(FADED)
         return self
 
     # --- what is seen ---

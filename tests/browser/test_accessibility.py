@@ -27,8 +27,8 @@ def furnished(edit: Edit) -> Edit:
 
 
 def violations(panel: Panel) -> list[str]:
-    """What axe-core objects to on the page as it is now, each with the first place."""
-    found = Axe().run(panel.page).response["violations"]
+    """What axe-core objects to on the page once it is settled, each with the first place."""
+    found = Axe().run(panel.is_settled().page).response["violations"]
     return [f"{each['id']}: {each['help']} {each['nodes'][0]['html'][:200]}" for each in found]
 
 
@@ -36,8 +36,7 @@ def looked_at(panel: Panel, places: dict[str, str]) -> dict[str, list[str]]:
     """The pages with violations."""
     found = {}
     for page, place in places.items():
-        panel.open(place).is_settled()
-        found[page] = violations(panel)
+        found[page] = violations(panel.open(place))
     return {page: objections for page, objections in found.items() if objections}
 
 

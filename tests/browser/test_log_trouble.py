@@ -36,7 +36,7 @@ def test_every_page_says_that_saving_is_stopped_until_the_log_is_repaired(
         expect(trouble(panel)).to_contain_text("Saving is stopped, chat goes on")
         expect(trouble(panel)).to_contain_text("run 'promptcast repair'")
     panel.page.emulate_media(color_scheme="light")
-    assert violations(panel.is_settled()) == []
+    assert violations(panel) == []
     panel.page.emulate_media(color_scheme="dark")
     assert violations(panel) == []
     panel.open("#/prompts/system").shows("Try again")
