@@ -12,8 +12,8 @@ import pytest
 from services.chat import body as body_module
 from services.chat import drain as drain_module
 from tests.services.chat.conftest import Serve, Service
-from tests.services.chat.eventually import eventually
 from tests.services.chat.scripted import OK_EVENTS, Call, ScriptedModel, completion, delta
+from tests.waiting import until
 
 ASKED: Any = [{"role": "user", "content": "Hello?"}]
 
@@ -137,7 +137,7 @@ async def test_draining_with_nothing_under_way_is_over_at_once(chat: Service):
 async def test_who_leaves_takes_requests_until_the_notice_is_over(chat: Service):
     """Even with nothing under way: load balancers have not noticed yet."""
     leaving = asyncio.ensure_future(chat.drain.leave(60, 100))
-    await eventually(lambda: chat.drain.draining)
+    await until(lambda: chat.drain.draining, 5.0)
     async with chat.http.get("/readyz") as ready:
         assert ready.status == 503
     async with chat.http.post("/chat", json={"message": "Hello?"}) as answer:
@@ -155,7 +155,7 @@ async def test_who_has_given_notice_turns_new_requests_away_and_finishes_the_oth
     async with chat.completions(model="gpt", stream=True) as answer:
         await answer.content.readany()
         leaving = asyncio.ensure_future(chat.drain.leave(0.01, 5))
-        await eventually(lambda: chat.drain.refusing)
+        await until(lambda: chat.drain.refusing, 5.0)
         async with chat.http.post("/chat", json={"message": "Hello?"}) as late:
             assert (late.status, late.headers["Retry-After"]) == (503, "1")
             assert (await late.json())["error"]["code"] == "draining"
@@ -209,7 +209,7 @@ async def test_a_task_that_was_cut_off_goes_on_as_if_it_had_not_been(chat: Servi
         raise AssertionError
 
     task = asyncio.ensure_future(under_way())
-    await eventually(lambda: chat.drain.under_way)
+    await until(lambda: chat.drain.under_way, 5.0)
     assert not await chat.drain.finished(0.01)
     assert await task == (True, False, 0)
 
@@ -228,7 +228,7 @@ async def test_a_turn_that_will_not_end_does_not_hold_up_the_drain(
                 await stubborn.wait()
 
     task = asyncio.ensure_future(under_way())
-    await eventually(lambda: chat.drain.under_way)
+    await until(lambda: chat.drain.under_way, 5.0)
     assert not await chat.drain.finished(0.01)
     stubborn.set()
     await task

@@ -10,8 +10,8 @@ import structlog
 
 from services.chat import event_stream
 from tests.services.chat.conftest import Serve, Service
-from tests.services.chat.eventually import eventually
 from tests.services.chat.scripted import OK_EVENTS, Call, ScriptedModel, delta
+from tests.waiting import until
 
 ASKED: Any = [{"role": "user", "content": "Hello?"}]
 
@@ -32,7 +32,7 @@ async def test_a_client_that_leaves_with_the_whole_answer_has_not_left_too_early
             await answer.read()
     await asyncio.wait_for(model.calls[0].left.wait(), 5)
     labels = {"prompt": "system", "version": "41"}
-    await eventually(lambda: chat.metric("chat_requests_total", **labels, outcome="ok") == 1)
+    await until(lambda: chat.metric("chat_requests_total", **labels, outcome="ok") == 1, 5.0)
 
 
 async def test_the_model_is_left_when_the_client_leaves_in_mid_stream(
@@ -50,7 +50,7 @@ async def test_the_model_is_left_when_the_client_leaves_in_mid_stream(
     call = await model.call()
     await asyncio.wait_for(call.left.wait(), 5)
     labels = {"prompt": "system", "version": "41", "outcome": "left"}
-    await eventually(lambda: chat.metric("chat_requests_total", **labels) == 1)
+    await until(lambda: chat.metric("chat_requests_total", **labels) == 1, 5.0)
     assert chat.metric("chat_in_flight") == 0
 
 
@@ -71,7 +71,7 @@ async def test_the_model_is_left_when_the_client_leaves_before_the_first_byte(
     asking.cancel()
     await asyncio.wait_for(call.left.wait(), 5)
     labels = {"prompt": "system", "version": "41", "outcome": "left"}
-    await eventually(lambda: chat.metric("chat_requests_total", **labels) == 1)
+    await until(lambda: chat.metric("chat_requests_total", **labels) == 1, 5.0)
     assert chat.metric("chat_in_flight") == 0
 
 
@@ -99,10 +99,10 @@ async def test_a_client_that_does_not_read_is_cut_off(
         call = await model.call()
         await asyncio.wait_for(call.left.wait(), 10)
         labels = {"prompt": "system", "version": "41", "outcome": "left"}
-        await eventually(lambda: chat.metric("chat_requests_total", **labels) == 1)
+        await until(lambda: chat.metric("chat_requests_total", **labels) == 1, 5.0)
     server = chat.runner.server
     assert server is not None
-    await eventually(lambda: not server.connections)  # nothing waits to be flushed
+    await until(lambda: not server.connections, 5.0)  # nothing waits to be flushed
     assert [line["event"] for line in lines] == ["chat_failed"]  # and no fault of ours
     writer.close()
     del reader

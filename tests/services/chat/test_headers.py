@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from tests.services.chat.conftest import Serve, Service
-from tests.services.chat.eventually import eventually
 from tests.services.chat.replicas import live_prompt
 from tests.services.chat.scripted import Call, ScriptedModel, polite
+from tests.waiting import until
 
 
 def of_prompt(answer) -> tuple[str | None, ...]:
@@ -77,7 +77,7 @@ async def test_what_waited_for_a_position_is_as_old_as_what_it_took_hold_of_then
     model.script = caught_up
     chat.replica.state, chat.replica.stale = "stale", 12.7
     asking = asyncio.ensure_future(ask())
-    await eventually(lambda: chat.replica.waiting == 1)
+    await until(lambda: chat.replica.waiting == 1, 5.0)
     chat.replica.stale = then
     await chat.replica.apply(58, live_prompt("New.", version=42, revision=58))
     assert await asking == ("42", stale)

@@ -6,9 +6,9 @@ import pytest
 
 from services.chat import min_position
 from tests.services.chat.conftest import Serve, Service
-from tests.services.chat.eventually import eventually
 from tests.services.chat.replicas import live_prompt
 from tests.services.chat.scripted import ScriptedModel
+from tests.waiting import until
 
 
 async def test_a_position_that_is_applied_is_answered_at_once(chat: Service):
@@ -28,7 +28,7 @@ async def test_a_request_waits_for_its_position_and_gets_the_new_prompt(
             return answer.status, answer.headers["X-Prompt-Version"]
 
     asking = asyncio.ensure_future(ask())
-    await eventually(lambda: chat.replica.waiting == 1)
+    await until(lambda: chat.replica.waiting == 1, 5.0)
     assert not model.calls
     await chat.replica.apply(58, live_prompt("New.", version=42, revision=58))
     assert await asking == (200, "42")
@@ -66,7 +66,7 @@ async def test_a_rejection_that_comes_while_waiting_is_told(chat: Service):
             return code
 
     asking = asyncio.ensure_future(ask())
-    await eventually(lambda: chat.replica.waiting == 1)
+    await until(lambda: chat.replica.waiting == 1, 5.0)
     chat.replica.rejections["system", 58] = "hash"
     await chat.replica.apply(58)
     assert await asking == "prompt_rejected"
@@ -97,7 +97,7 @@ async def test_waiters_are_bounded(serve: Serve, monkeypatch: pytest.MonkeyPatch
             return status
 
     waiting = [asyncio.ensure_future(ask()) for _ in range(2)]
-    await eventually(lambda: chat.replica.waiting == 2)
+    await until(lambda: chat.replica.waiting == 2, 5.0)
     async with chat.completions(model="gpt", headers=headers) as answer:
         assert answer.status == 503
         assert (await answer.json())["error"]["code"] == "too_many_waiting"
@@ -111,6 +111,6 @@ async def test_a_client_that_leaves_waits_no_more(chat: Service):
     asking = asyncio.ensure_future(
         chat.http.post("/chat", json={"message": "Hello?"}, headers={"X-Prompt-Min-Position": "58"})
     )
-    await eventually(lambda: chat.replica.waiting == 1)
+    await until(lambda: chat.replica.waiting == 1, 5.0)
     asking.cancel()
-    await eventually(lambda: chat.replica.waiting == 0)
+    await until(lambda: chat.replica.waiting == 0, 5.0)

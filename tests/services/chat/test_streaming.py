@@ -10,8 +10,8 @@ import pytest
 from services.chat import upstream
 from services.chat.relay import Relay
 from tests.services.chat.conftest import Serve, Service
-from tests.services.chat.eventually import eventually
 from tests.services.chat.scripted import OK_EVENTS, Call, ScriptedModel, whole_stream
+from tests.waiting import until
 
 ASKED: Any = [{"role": "user", "content": "Hello?"}]
 
@@ -179,7 +179,7 @@ async def test_a_model_that_keeps_the_connection_open_after_done_holds_nobody_up
     _, events = await read_events(chat)
     assert events[-1] == b"data: [DONE]"
     labels = {"prompt": "system", "version": "41", "outcome": "ok"}
-    await eventually(lambda: chat.metric("chat_requests_total", **labels) == 1)
+    await until(lambda: chat.metric("chat_requests_total", **labels) == 1, 5.0)
 
 
 async def test_a_connection_whose_end_comes_after_done_is_used_again(

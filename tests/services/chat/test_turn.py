@@ -5,9 +5,9 @@ import asyncio
 import structlog
 
 from tests.services.chat.conftest import Serve, Service
-from tests.services.chat.eventually import eventually
 from tests.services.chat.replicas import live_prompt
 from tests.services.chat.scripted import OK_EVENTS, Call, ScriptedModel, delta
+from tests.waiting import until
 
 
 async def test_a_success_is_a_line_at_debug_and_a_failure_one_at_info(
@@ -109,7 +109,7 @@ async def test_first_token_and_tokens_are_measured(chat: Service, model: Scripte
         assert chat.metric("chat_in_flight") == 1
         go_on.set()
         await answer.read()
-    await eventually(lambda: chat.metric("chat_first_token_seconds_count", prompt="system") == 1)
+    await until(lambda: chat.metric("chat_first_token_seconds_count", prompt="system") == 1, 5.0)
     first = chat.metric("chat_first_token_seconds_sum", prompt="system")
     assert 0 < first <= chat.metric("chat_duration_seconds_sum", prompt="system")
     for kind, count in (("prompt", 5), ("completion", 2)):

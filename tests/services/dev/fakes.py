@@ -1,11 +1,8 @@
 """Fake children and what a test needs to watch them."""
 
-import asyncio
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
 
 from services.dev.probe import http_ok
 from services.dev.program import Program
@@ -36,11 +33,3 @@ def fake_program(
         log=directory / f"{name}.log",
         is_last=last,
     )
-
-
-async def eventually(condition: Callable[[], object], within: float = 15.0) -> None:
-    """Wait until ``condition()`` is true; fail the test when it is not in time."""
-    until = monotonic() + within
-    while not condition():
-        assert monotonic() < until, f"not within {within} s"
-        await asyncio.sleep(0.01)  # a look at other processes: there is nothing to be woken by

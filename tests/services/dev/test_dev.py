@@ -19,7 +19,7 @@ import pytest
 from services.demo_model.server import start
 from services.dev.ports import Ports
 from tests.running import runs
-from tests.services.dev.fakes import eventually
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.redis]
 ROOT = Path(__file__).parents[3]
@@ -45,9 +45,7 @@ class Dev:
         return found
 
     async def until_ready(self) -> dict[str, Any]:
-        await eventually(
-            lambda: self.ready_file.exists() or self.process.returncode is not None, 55
-        )
+        await until(lambda: self.ready_file.exists() or self.process.returncode is not None, 55)
         assert self.ready_file.exists(), self.printed.decode()
         return self.ready
 
@@ -80,7 +78,7 @@ async def dev(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Dev]]]:
             run.process.terminate()
             await run.until_over()
         await reading
-    await eventually(lambda: not any(runs(pid) for pid in pids))
+    await until(lambda: not any(runs(pid) for pid in pids), 15.0)
 
 
 async def _read(run: Dev) -> None:
@@ -113,11 +111,11 @@ async def test_children_end_with_a_supervisor_that_is_killed_and_the_next_start_
     ready = await run.until_ready()
     run.process.kill()
     await run.until_over()
-    await eventually(lambda: not any(runs(pid) for pid in ready["pids"].values()))
+    await until(lambda: not any(runs(pid) for pid in ready["pids"].values()), 15.0)
     run = await dev("--replicas", "1")  # it finds the ready file of the killed one, and removes it
-    await eventually(lambda: b"is up after" in run.printed, 55)
+    await until(lambda: b"is up after" in run.printed, 55)
     assert (await ask(run.ready["chat"]))["prompt"]["version"] == 1
-    await eventually(lambda: b"signs you in once" in run.printed)
+    await until(lambda: b"signs you in once" in run.printed, 15.0)
     assert await sign_in(run.ready["admin"], run.printed.decode()) == [200, 401]
 
 
@@ -127,7 +125,7 @@ async def test_without_supervision_the_dead_stay_dead(dev):
     for replica in ready["replicas"]:  # its URL reaches that replica alone
         assert (await ask(replica["url"]))["replica"] == replica["id"]
     os.kill(ready["pids"]["chat-1"], signal.SIGKILL)
-    await eventually(lambda: b"chat-1 was ended by SIGKILL\n" in run.printed)
+    await until(lambda: b"chat-1 was ended by SIGKILL\n" in run.printed, 15.0)
     assert run.ready == ready
     assert (await ask(ready["replicas"][1]["url"]))["replica"] == "chat-2"
 
@@ -139,7 +137,7 @@ async def test_a_busy_port_is_one_line_with_the_flag(dev):
         async with server:
             run = await dev("--admin-port", str(free))
             assert await run.until_over() == 1
-    await eventually(lambda: run.printed.endswith(b"\n"))
+    await until(lambda: run.printed.endswith(b"\n"), 15.0)
     (line,) = run.printed.decode().splitlines()
     assert line.startswith(f"promptcast: port {free} is in use")
     assert "--admin-port" in line
@@ -148,7 +146,7 @@ async def test_a_busy_port_is_one_line_with_the_flag(dev):
 async def test_a_wrong_setting_ends_the_start_with_the_services_own_line(dev):
     run = await dev("--replicas", "1", PROMPTCAST_STALE_AFTER="never")
     assert await run.until_over() == 1
-    await eventually(lambda: run.printed.endswith(b"\n"))
+    await until(lambda: run.printed.endswith(b"\n"), 15.0)
     (line,) = run.printed.decode().splitlines()
     assert "PROMPTCAST_STALE_AFTER must be a number of seconds" in line
 
@@ -179,7 +177,7 @@ async def test_a_server_and_a_model_of_ones_own_are_used(dev, tmp_path, monkeypa
 
 async def test_a_stop_during_the_start_leaves_nothing_behind(dev, tmp_path):
     run = await dev("--replicas", "2")
-    await eventually((tmp_path / "data" / "server.sock").exists, 30)
+    await until((tmp_path / "data" / "server.sock").exists, 30)
     run.process.terminate()
     assert await run.until_over() == 0
     assert not (tmp_path / "data" / "server.sock").exists()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.running import runs
-from tests.services.dev.fakes import eventually
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -29,14 +29,14 @@ async def hosted(tmp_path: Path, ports) -> AsyncIterator[tuple[asyncio.subproces
     if host.returncode is None:
         host.kill()
         await host.wait()
-    await eventually(lambda: not any(runs(pid) for pid in pids.values()))
+    await until(lambda: not any(runs(pid) for pid in pids.values()), 15.0)
 
 
 async def test_children_end_when_the_supervisor_is_killed(hosted, tmp_path):
     host, pids = hosted
     host.kill()
     await host.wait()
-    await eventually(lambda: not any(runs(pid) for pid in pids.values()))
+    await until(lambda: not any(runs(pid) for pid in pids.values()), 15.0)
     assert len((tmp_path / "words").read_text().split()) == 2  # both were asked before
 
 
@@ -45,16 +45,16 @@ async def test_a_stopped_child_ends_as_well(hosted):
     stopped = next(pid for name, pid in pids.items() if name.startswith("chat"))
     os.kill(stopped, signal.SIGSTOP)
     host.kill()
-    await eventually(lambda: not any(runs(pid) for pid in pids.values()))
+    await until(lambda: not any(runs(pid) for pid in pids.values()), 15.0)
 
 
 async def test_a_killed_leash_is_replaced_and_holds_as_before(hosted):
     host, pids = hosted
     os.kill(pids["leash"], signal.SIGKILL)
-    await eventually(lambda: not runs(pids["leash"]))
+    await until(lambda: not runs(pids["leash"]), 15.0)
     # A child that is started anew shows that the supervisor is past replacing its leash.
     victim = next(name for name in pids if name.startswith("chat"))
     os.kill(pids[victim], signal.SIGKILL)
     again = json.loads(await asyncio.wait_for(host.stdout.readline(), 20))
     host.kill()
-    await eventually(lambda: not any(runs(pid) for pid in {**pids, **again}.values()))
+    await until(lambda: not any(runs(pid) for pid in {**pids, **again}.values()), 15.0)

@@ -12,7 +12,8 @@ from services.dev.probe import get
 from services.dev.program import Program
 from services.dev.supervisor import Supervisor
 from tests.running import runs
-from tests.services.dev.fakes import eventually, fake_program
+from tests.services.dev.fakes import fake_program
+from tests.waiting import until
 
 
 def child_of(supervisor: Supervisor, name: str):
@@ -35,7 +36,7 @@ async def test_a_killed_child_is_started_again_on_the_same_port(supervise, ports
     await supervisor.until_ready()
     first = supervisor.pids()["chat-1"]
     os.kill(first, signal.SIGKILL)
-    await eventually(lambda: changes)
+    await until(lambda: changes, 15.0)
     again = changes[0]["chat-1"]
     assert again not in {None, first}
     assert runs(again)
@@ -53,7 +54,7 @@ async def test_a_child_that_hangs_is_started_again_after_five_seconds(supervise,
     loop = asyncio.get_running_loop()
     began = loop.time()
     os.kill(first, signal.SIGSTOP)
-    await eventually(lambda: changes)
+    await until(lambda: changes, 15.0)
     assert 3.5 < loop.time() - began < 12
     assert not runs(first)
     assert runs(changes[0]["chat-1"])
@@ -65,7 +66,7 @@ async def test_without_supervision_a_dead_child_stays_dead(supervise, ports, tmp
     supervisor.start([[fake_program("chat-1", ports.own(), tmp_path)]])
     await supervisor.until_ready()
     os.kill(supervisor.pids()["chat-1"], signal.SIGKILL)
-    await eventually(lambda: screen.lines)
+    await until(lambda: screen.lines, 15.0)
     assert screen.lines == ["chat-1 was ended by SIGKILL"]
     assert supervisor.pids() == {"chat-1": None}
     assert child_of(supervisor, "chat-1")._task.done()
@@ -150,6 +151,6 @@ async def test_what_a_child_says_is_kept_and_warnings_are_shown_once_all_is_up(
     await supervisor.until_ready()
     assert screen.lines == []
     await get(port, "/say")
-    await eventually(lambda: screen.lines)
+    await until(lambda: screen.lines, 15.0)
     assert screen.lines[0].endswith("chat-1    warning: prompt_rejected position=9")
     assert (tmp_path / "chat-1.log").read_text() == f"{said}\n" * 2
